@@ -1,0 +1,242 @@
+"""The connection seam: all that the rest of quell knows about a host's link.
+
+`dial` is the point of it: HTTP, Docker and PostgreSQL clients run on the controller and speak
+through the link, so they see the network as the host does and nothing is installed there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import socket
+    from contextlib import AbstractContextManager
+
+OsFamily = Literal["linux", "macos", "windows", "posix"]
+ShellType = Literal["sh", "cmd", "powershell"]
+
+OUTPUT_HEAD = 256 * 1024
+OUTPUT_TAIL = 256 * 1024
+"""Bytes kept of a command's stdout, and of its stderr: from the start, and from the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What a host is, found in one round trip.
+
+    Args:
+        family: `posix` for a Unix that is neither Linux nor macOS.
+        shell: what a command line is written for.
+        machine: as `uname -m` or `%PROCESSOR_ARCHITECTURE%` says.
+        user: the account that commands run as.
+        uid: its number; None on Windows.
+    """
+
+    family: OsFamily
+    shell: ShellType
+    machine: str
+    user: str
+    uid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Argv:
+    """A program and its arguments; no shell reads them. Quoting happens in `shells`, once.
+
+    Args:
+        args: the program first.
+        env: variables set for this command alone.
+        cwd: the directory it runs in; None for the account's home.
+    """
+
+    args: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Text for the host's own shell; `args` arrive as `$1`, `$2`… and are never part of the text.
+
+    Args:
+        text: `sh` on POSIX hosts, PowerShell or cmd on Windows ones.
+        args: positional parameters.
+        env: variables set for this script alone.
+        cwd: the directory it runs in; None for the account's home.
+    """
+
+    text: str
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Become:
+    """As whom a command runs.
+
+    Args:
+        user: the account, root unless said.
+        method: how to get there.
+        password: for the method's prompt; never in argv, a log or the journal.
+    """
+
+    user: str = "root"
+    method: Literal["sudo", "su", "doas"] = "sudo"
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a command wrote on one stream, bounded: the head and the tail are kept.
+
+    Args:
+        head: the first bytes, all of them if they were few.
+        tail: the last bytes of a longer output; empty otherwise.
+        size: how many bytes there were in all.
+    """
+
+    head: bytes = b""
+    tail: bytes = b""
+    size: int = 0
+
+    @property
+    def omitted(self) -> int:
+        """How many bytes between head and tail were counted and dropped."""
+        return self.size - len(self.head) - len(self.tail)
+
+    @property
+    def text(self) -> str:
+        """As text: UTF-8, undecodable bytes replaced; a gap is named where bytes were dropped."""
+        if not self.tail:
+            return self.head.decode("utf-8", "replace")
+        gap = f"\n… {self.omitted} bytes left out …\n" if self.omitted else ""
+        return self.head.decode("utf-8", "replace") + gap + self.tail.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command that ended.
+
+    Args:
+        status: its exit status; negative: the number of the signal that ended it.
+        stdout: bounded.
+        stderr: bounded.
+        seconds: from sending it to its end.
+    """
+
+    status: int
+    stdout: Output
+    stderr: Output
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """A TCP address as the host sees it: names are resolved there."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unix:
+    """A unix socket's path on the host."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """A Windows named pipe on the host, such as `docker_engine`."""
+
+    name: str
+
+
+Address = Tcp | Unix | Pipe
+Listener = Callable[[Literal["stdout", "stderr"], bytes], None]
+"""Is told of output as it comes, in whole chunks, from another thread."""
+
+
+class Connection(Protocol):
+    """One host's link, used by several threads at once, for the whole run."""
+
+    @property
+    def platform(self) -> Platform:
+        """What the host is; found once."""
+        ...
+
+    def run(
+        self,
+        command: Argv | Script,
+        *,
+        stdin: bytes = b"",
+        timeout: float,
+        become: Become | None = None,
+        listener: Listener | None = None,
+    ) -> Finished:
+        """Run a command to its end. It is sent once, whatever happens.
+
+        Args:
+            command: what to run.
+            stdin: given to it, then closed.
+            timeout: seconds; then its process group gets TERM, and KILL after a grace.
+            become: as another account.
+            listener: hears output as it comes.
+
+        Raises:
+            Unreachable: there is no link; nothing was sent.
+            LinkLost: the link died; it may have run.
+            DeadlineExceeded: the time was over.
+        """
+        ...
+
+    def dial(self, address: Address, *, timeout: float) -> socket.socket:
+        """A real, connected socket to an address as seen from the host.
+
+        Args:
+            address: where to.
+            timeout: seconds for the connect; the socket is left in blocking mode.
+
+        Raises:
+            Unreachable: there is no link.
+            DialRefused: the address refused or does not exist, in the host's own words.
+            DeadlineExceeded: the time was over.
+        """
+        ...
+
+    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
+        """A unix socket on the controller that leads to `address`, while the context lasts.
+
+        For clients that want a path and not a socket (libpq, the Docker SDK). It dials once
+        eagerly, so that the caller hears the true reason, and hands that socket to the first
+        accept. The path ends in `/.s.PGSQL.5432`, libpq's name for a socket; others don't mind.
+
+        Raises:
+            As `dial`.
+        """
+        ...
+
+    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
+        """Write a file on the host: whole or not at all (a temporary name, then a rename).
+
+        Raises:
+            Unreachable, LinkLost, DeadlineExceeded: as `run`.
+            HostError: the host's own word, such as no space or no permission.
+        """
+        ...
+
+    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
+        """The first `limit` bytes of a file on the host.
+
+        Raises:
+            Unreachable, LinkLost, DeadlineExceeded: as `run`.
+            HostError: no such file, no permission.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the link and every command and stream on it. Never raises; safe to call twice."""
+        ...

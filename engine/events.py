@@ -1,0 +1,305 @@
+"""What happened in a run, in the order it happened: frozen values that every sink is told.
+
+An event holds plain JSON values only, so it crosses processes, the journal and `--json` unchanged.
+Secret values are masked before a sink sees it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+from msgspec import Struct
+
+Status = Literal["ok", "changed", "finding", "skipped", "failed", "unreachable", "unknown"]
+"""How a task ended on a host. `unknown`: an action was sent and its outcome could not be learnt."""
+
+PhaseName = Literal["acknowledge", "investigate", "severity", "mitigate", "resolve", "always"]
+
+
+def now() -> datetime:
+    """The time that events carry: UTC."""
+    return datetime.now(UTC)
+
+
+class Base(Struct, frozen=True, kw_only=True, tag_field="event", tag=_snake):
+    """Every event has the time it happened."""
+
+    at: datetime = msgspec.field(default_factory=now)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+class RunStarted(Base, frozen=True, kw_only=True):
+    """A run begins.
+
+    Args:
+        run: the run's id, `20261123-1337-k3f9`.
+        playbook: its name.
+        path: its file, absolute.
+        digest: sha256 of the file's bytes, hex: `resume` refuses another text.
+        user: who started it.
+        controller: the machine it runs on.
+        version: quell's.
+        check: nothing will be changed.
+        hosts: the playbook's hosts, after `--limit`.
+        inputs: their values.
+        options: what the command line said, enough to resume with.
+    """
+
+    run: str
+    playbook: str
+    path: str
+    digest: str
+    user: str
+    controller: str
+    version: str
+    check: bool
+    hosts: list[str]
+    inputs: dict[str, Any]
+    options: dict[str, Any]
+
+
+class RunResumed(Base, frozen=True, kw_only=True):
+    """A run that stopped goes on; what ended before is not run again."""
+
+    user: str
+    options: dict[str, Any]
+
+
+class PhaseStarted(Base, frozen=True, kw_only=True):
+    """A phase begins: so many tasks on so many hosts. `note` says why one is passed over."""
+
+    phase: PhaseName
+    tasks: int
+    hosts: int
+    note: str = ""
+
+
+class PhaseEnded(Base, frozen=True, kw_only=True):
+    """A phase is over after `seconds`."""
+
+    phase: PhaseName
+    seconds: float
+
+
+class TaskStarted(Base, frozen=True, kw_only=True):
+    """A task is being worked on, on a host. Progress for the console; not in the journal."""
+
+    phase: PhaseName
+    task: str
+    name: str
+    host: str
+    until: float | None = None
+
+
+class Looked(Base, frozen=True, kw_only=True):
+    """One look of a probe with `within` or `hold`, or of a `verify`.
+
+    Args:
+        task: the task's id.
+        name: what people call it.
+        holds: whether the expectation was met at this look.
+        summary: what was seen.
+        elapsed: seconds since the first look.
+        total: seconds of the whole `within` or `hold`.
+        mode: which of the two.
+    """
+
+    phase: PhaseName
+    task: str
+    name: str
+    host: str
+    holds: bool
+    summary: str
+    elapsed: float
+    total: float
+    mode: Literal["within", "hold"]
+
+
+class TaskEnded(Base, frozen=True, kw_only=True):
+    """A task ended on a host.
+
+    Args:
+        task: the task's id within the playbook, `investigate.2`.
+        name: what people call it.
+        module: which module ran.
+        place: `file:line` of the task.
+        item: the loop's item, as a label; None without a loop.
+        status: how it ended.
+        ignored: it failed, and `ignore_errors` says to go on.
+        message: why it failed, was skipped, or what the finding is.
+        summary: what was seen or done, in a few words.
+        result: the registered value.
+        seconds: how long it took.
+        intent: the intent that it is the outcome of, for actions.
+    """
+
+    phase: PhaseName
+    task: str
+    name: str
+    module: str
+    place: str
+    host: str
+    status: Status
+    item: str | None = None
+    ignored: bool = False
+    message: str = ""
+    summary: str = ""
+    result: dict[str, Any] = {}
+    seconds: float = 0.0
+    intent: str | None = None
+
+
+class SeverityJudged(Base, frozen=True, kw_only=True):
+    """The severity, from the evidence.
+
+    Args:
+        level: P1 to P4, or None: no rule held.
+        because: the rule's own words.
+        hosts: on which it held.
+        of: how many hosts it was asked of.
+        unjudged: rules that could not be evaluated, and why.
+        acknowledge_by: when the clock is over; None without one.
+    """
+
+    level: str | None
+    because: str = ""
+    hosts: list[str] = []
+    of: int = 0
+    unjudged: list[str] = []
+    acknowledge_by: datetime | None = None
+
+
+class ChangePredicted(Base, frozen=True, kw_only=True):
+    """An action would do this on this host; nothing is changed yet. `change` is a `Change`."""
+
+    task: str
+    name: str
+    module: str
+    host: str
+    item: str | None = None
+    change: dict[str, Any]
+
+
+class NotPredicted(Base, frozen=True, kw_only=True):
+    """What an action would do cannot be known before another has run."""
+
+    task: str
+    name: str
+    host: str
+    why: str
+
+
+class ApprovalAsked(Base, frozen=True, kw_only=True):
+    """So many changes on these hosts wait for a yes."""
+
+    changes: int
+    hosts: list[str]
+
+
+class ApprovalAnswered(Base, frozen=True, kw_only=True):
+    """The answer.
+
+    Args:
+        by: who.
+        how: `--yes`, `terminal`, `none` (there was nobody to ask).
+        approved: `task@host` of each change that was approved.
+        refused: of each that was not.
+    """
+
+    by: str
+    how: str
+    approved: list[str]
+    refused: list[str]
+
+
+class Intent(Base, frozen=True, kw_only=True):
+    """An action is about to be sent: durable before it is. Without a `TaskEnded` it is UNKNOWN."""
+
+    intent: str
+    phase: PhaseName
+    task: str
+    name: str
+    module: str
+    host: str
+    item: str | None
+    change: dict[str, Any]
+
+
+class GuardHeld(Base, frozen=True, kw_only=True):
+    """A guard refused something: which, on which host, in which words."""
+
+    guard: str
+    message: str
+    host: str | None = None
+    task: str | None = None
+
+
+class Interruption(Base, frozen=True, kw_only=True):
+    """The run was asked to stop: by which signal."""
+
+    signal: str
+
+
+class RunEnded(Base, frozen=True, kw_only=True):
+    """The run is over.
+
+    Args:
+        outcome: in one or two words: `resolved`, `done`, `not resolved`, `waiting for approval`…
+        exit_code: the program's.
+        seconds: of the whole run.
+        recap: host → ok, changed, unreachable, failed, skipped, rescued, ignored, findings.
+        message: what a person must know last; empty where there is nothing.
+    """
+
+    outcome: str
+    exit_code: int
+    seconds: float
+    recap: dict[str, dict[str, int]]
+    message: str = ""
+
+
+Event = (
+    RunStarted
+    | RunResumed
+    | PhaseStarted
+    | PhaseEnded
+    | TaskStarted
+    | Looked
+    | TaskEnded
+    | SeverityJudged
+    | ChangePredicted
+    | NotPredicted
+    | ApprovalAsked
+    | ApprovalAnswered
+    | Intent
+    | GuardHeld
+    | Interruption
+    | RunEnded
+)
+
+
+class Sink(Protocol):
+    """Is told every event, in order, under the run's lock."""
+
+    def tell(self, event: Event) -> None:
+        """Take note of it. The journal makes `Intent` and what ends an action durable first."""
+        ...
+
+
+def encode(event: Event) -> bytes:
+    """One line of JSON."""
+    return msgspec.json.encode(event)
+
+
+def decode(line: bytes | str) -> Event:
+    """The event of a line of JSON.
+
+    Raises:
+        msgspec.ValidationError: it is not one.
+    """
+    return msgspec.json.decode(line, type=Event)  # type: ignore[no-any-return]

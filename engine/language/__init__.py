@@ -1,0 +1,1 @@
+"""Text → Playbook: everything that can be known without contacting a host."""

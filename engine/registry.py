@@ -1,0 +1,161 @@
+"""Finds modules: the shipped ones, those of `--module-path`, and installed entry points.
+
+Names are known from file names alone; a module's file is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+import modules
+from engine.contract import Action, Condition, Module, Probe, Record
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+Kind = Literal["probe", "action", "record"]
+ENTRY_POINTS = "quell.modules"
+_BASES: dict[type[Module], Kind] = {Probe: "probe", Action: "action", Record: "record"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One module, as the language and the execution need it."""
+
+    name: str
+    cls: type[Module]
+    example: str
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What the class is."""
+        return next(kind for base, kind in _BASES.items() if issubclass(self.cls, base))
+
+    def kind_of(self, args: object) -> Kind:
+        """What a task with these arguments is: an action with `probe: true` is a probe."""
+        if self.kind == "action" and "probe" in self.cls.__struct_fields__:
+            if isinstance(args, Mapping) and args.get("probe") is True:
+                return "probe"
+        return self.kind
+
+    def normal(self, args: object) -> object:
+        """The arguments as a mapping: the shorthands `primary` and `free_form` written out."""
+        if self.cls.free_form:
+            return {self.cls.free_form: args}
+        if args is None:
+            return {}
+        if self.cls.primary and not isinstance(args, Mapping):
+            return {self.cls.primary: args}
+        return args
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the arguments, written out, with `$defs` for nested types."""
+        document = msgspec.json.schema(self.cls, schema_hook=_condition_schema)
+        definitions = document["$defs"]
+        own = definitions.pop(self.cls.__name__)
+        return {**own, "$defs": definitions} if definitions else dict(own)
+
+    def convert(self, args: Mapping[str, Any]) -> Module:
+        """The module with its arguments, after rendering.
+
+        Raises:
+            msgspec.ValidationError: an argument has the wrong type or value.
+        """
+        return msgspec.convert(args, self.cls, strict=False, dec_hook=_keep_condition)
+
+
+class Registry:
+    """The modules that playbooks may name."""
+
+    def __init__(self, paths: Iterable[Path] = ()) -> None:
+        """Look for names; nothing is imported yet.
+
+        Args:
+            paths: directories of `--module-path`; their modules go before shipped ones.
+
+        Raises:
+            InputError: a path is not a directory.
+        """
+        self._load: dict[str, Callable[[], ModuleType]] = {}
+        self._entries: dict[str, Entry] = {}
+        for info in pkgutil.iter_modules(modules.__path__):
+            self._load[info.name.rstrip("_")] = _importer(f"modules.{info.name}")
+        for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+            self._load[point.name] = point.load
+        for path in paths:
+            if not path.is_dir():
+                raise InputError(f"--module-path: {path} is not a directory")
+            for file in sorted(path.glob("[!_]*.py")):
+                self._load[file.stem.rstrip("_")] = _file_importer(file)
+
+    def names(self) -> list[str]:
+        """Every module's name, sorted."""
+        return sorted(self._load)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a module."""
+        return name in self._load
+
+    def __getitem__(self, name: str) -> Entry:
+        """The module of that name, imported if it was not yet.
+
+        Raises:
+            KeyError: there is none.
+            InputError: its file does not hold a module.
+        """
+        if name not in self._entries:
+            self._entries[name] = _entry(name, self._load[name]())
+        return self._entries[name]
+
+
+def _importer(qualified: str) -> Callable[[], ModuleType]:
+    return lambda: importlib.import_module(qualified)
+
+
+def _file_importer(file: Path) -> Callable[[], ModuleType]:
+    def load() -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"quell_module_{file.stem}", file)
+        if spec is None or spec.loader is None:
+            raise InputError(f"{file}: cannot be imported")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+def _entry(name: str, module: ModuleType) -> Entry:
+    classes = [
+        cls
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if issubclass(cls, Module) and cls.__module__ == module.__name__
+    ]
+    if len(classes) != 1:
+        place = module.__file__ or module.__name__
+        raise InputError(f"{place}: a module's file holds one module class, not {len(classes)}")
+    return Entry(name, classes[0], inspect.cleandoc(getattr(module, "EXAMPLE", "")))
+
+
+def _condition_schema(kind: type) -> dict[str, Any]:
+    if kind is Condition:
+        return {"type": "string", "format": "expression"}
+    raise NotImplementedError(kind)
+
+
+def _keep_condition(kind: type, value: Any) -> Any:
+    if kind is Condition and isinstance(value, Condition):
+        return value
+    raise NotImplementedError(kind)

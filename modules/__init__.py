@@ -1,0 +1,1 @@
+"""The modules shipped with quell: one file a module; the file's presence registers it."""
