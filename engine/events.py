@@ -23,14 +23,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
 class Base(Struct, frozen=True, kw_only=True, tag_field="event", tag=_snake):
     """Every event has the time it happened."""
 
     at: datetime = msgspec.field(default_factory=now)
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
 class RunStarted(Base, frozen=True, kw_only=True):

@@ -45,10 +45,9 @@ class Entry:
 
     def kind_of(self, args: object) -> Kind:
         """What a task with these arguments is: an action with `probe: true` is a probe."""
-        if self.kind == "action" and "probe" in self.cls.__struct_fields__:
-            if isinstance(args, Mapping) and args.get("probe") is True:
-                return "probe"
-        return self.kind
+        may_probe = self.kind == "action" and "probe" in self.cls.__struct_fields__
+        says_probe = isinstance(args, Mapping) and args.get("probe") is True
+        return "probe" if may_probe and says_probe else self.kind
 
     def normal(self, args: object) -> object:
         """The arguments as a mapping: the shorthands `primary` and `free_form` written out."""
