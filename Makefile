@@ -1,0 +1,60 @@
+# All that a contributor types. `make` alone lists it.
+
+PYTHON ?= python3
+BENCH ?= all
+export PYTHON
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+DEFINITION := setup.cfg pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit sweep check bench wheel clean packages
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.installed ## stage a small real incident on this machine and run the playbook for it
+	@$(BIN)/quell demo
+
+test: packages $(VENV)/.tools ## run all tests, on real servers that they start and remove
+	$(PYTEST)
+
+unit: $(VENV)/.tools ## run the tests that need no servers, in less than half a minute
+	$(PYTEST) -m "not lab and not sweep"
+
+sweep: packages $(VENV)/.tools ## run the long counts: thousands of commands, dials, kills
+	$(PYTEST) -m sweep --timeout 3600
+
+check: $(VENV)/.tools ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: packages ## measure against the peers; BENCH=startup measures that part alone
+	$(PYTHON) -m benchmarks $(BENCH)
+
+wheel: $(VENV)/.installed ## build the wheel into dist/
+	@rm -rf build
+	@$(BIN)/pip wheel -qq --no-deps --wheel-dir dist .
+	@ls dist/*.whl
+
+clean: ## remove all that was made here
+	rm -rf $(VENV) .venv-bench build dist *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+packages:
+	@scripts/install-packages
+
+# Made afresh when what is to be installed has changed.
+$(VENV)/.installed: $(DEFINITION)
+	@scripts/make-venv $(VENV) -e .
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed
+	@echo "installing the tools for tests and checks"
+	@$(BIN)/pip install -qq --disable-pip-version-check -e '.[test]'
+	@touch $@
