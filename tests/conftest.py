@@ -1,0 +1,36 @@
+"""The lab's fixtures. A part is started by the first test that asks for it, once a session."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.lab import Host, Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Two hosts with sshd."""
+    with Lab() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def lab_postgres(lab: Lab) -> Lab:
+    """The lab with PostgreSQL on both hosts."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Host.postgres, lab.hosts))
+    return lab
+
+
+@pytest.fixture(scope="session")
+def lab_docker(lab: Lab) -> Lab:
+    """The lab with a Docker engine on both hosts."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Host.dockerd, lab.hosts))
+    return lab

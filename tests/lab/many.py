@@ -1,0 +1,75 @@
+"""Many hosts cheaply, for load: one sshd on every address of the loopback network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import Self
+
+from tests.lab.namespace import Namespace
+from tests.lab.sshd import make_key, prepare, start_sshd
+
+
+class ManyHosts:
+    """One sshd, addressed as 127.0.1.1, 127.0.1.2…; a context manager.
+
+    Args:
+        count: how many addresses `known_hosts` and the inventory have.
+    """
+
+    user = "root"
+
+    def __init__(self, count: int) -> None:
+        self.addresses = [f"127.0.{1 + n // 250}.{1 + n % 250}" for n in range(count)]
+        self.directory = Path(tempfile.mkdtemp(prefix=f"quell-many-{os.getpid()}-"))
+        self._machine = Namespace("many", network=False)
+        try:
+            client = make_key(self.directory / "id_ed25519")
+            self.key_path = client.path
+            self.known_hosts = self.directory / "known_hosts"
+            key = prepare(self._machine, client)
+            self.port = _free_port()
+            start_sshd(self._machine, "0.0.0.0", self.port, {})
+        except BaseException:
+            self.close()
+            raise
+        lines = [f"[{address}]:{self.port} {key}\n" for address in self.addresses]
+        self.known_hosts.write_text("".join(lines))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def inventory(self, directory: Path) -> Path:
+        """Write an inventory with all of them in group `many`: `n0000`, `n0001`…"""
+        path = directory / "many.yml"
+        hosts = "".join(
+            f"    n{number:04}: {{ansible_host: {address}}}\n"
+            for number, address in enumerate(self.addresses)
+        )
+        path.write_text(f"""\
+many:
+  vars:
+    ansible_user: {self.user}
+    ansible_port: {self.port}
+    ansible_ssh_private_key_file: {self.key_path}
+    ansible_ssh_known_hosts_file: {self.known_hosts}
+  hosts:
+{hosts}""")
+        return path
+
+    def close(self) -> None:
+        """End the server and remove the files."""
+        self._machine.close()
+        shutil.rmtree(self.directory)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("0.0.0.0", 0))
+        return int(probe.getsockname()[1])
