@@ -1,0 +1,118 @@
+"""`make bench`: measure, print, and write the page."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import document, fleet, programs, server, startup
+from benchmarks.measure import Case, ContenderFailed, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+PAGE = programs.ROOT / "docs" / "benchmarks.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a part needs: the programs, a directory of its own, and how many hosts."""
+
+    programs: programs.Programs
+    directory: Path
+    hosts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One section of the page: its heading, and how its cases come about."""
+
+    about: str
+    cases: Callable[[Setting], Generator[Case]]
+
+
+def _startup(setting: Setting) -> Generator[Case]:
+    return startup.cases(setting.programs, setting.directory)
+
+
+def _fleet(setting: Setting) -> Generator[Case]:
+    with server.running(setting.directory) as sshd:
+        yield from fleet.cases(setting.programs, sshd, setting.hosts)
+
+
+PARTS = {
+    "startup": Part("Start-up", _startup),
+    "fleet": Part("Over SSH", _fleet),
+}
+
+
+def main() -> int:
+    """Measure the parts that were asked for.
+
+    Returns:
+        0; 1 when a contender failed; 130 when interrupted.
+    """
+    options = _options()
+    # So that what runs is ended in order when we are told to stop, not only on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        installed = programs.install()
+        for name in options.parts:
+            with tempfile.TemporaryDirectory(prefix="quell-bench-") as directory:
+                setting = Setting(installed, Path(directory), tuple(options.hosts))
+                text = _measure(name, setting, options.runs)
+            document.write(options.page, name, text)
+    except ContenderFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(f"\nwritten to {options.page}")
+    return 0
+
+
+def _measure(name: str, setting: Setting, runs: int) -> str:
+    part = PARTS[name]
+    text = document.section(name, part.about, setting.programs.versions, runs)
+    print(f"\n{text}", flush=True)
+    with contextlib.closing(part.cases(setting)) as cases:
+        for case in cases:
+            table = document.table(case, measure(case, runs))
+            print(table, flush=True)
+            text += table
+    return text
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", choices=["all", *PARTS], default="all", metavar="PART",
+        help=f"{', '.join(PARTS)}, or all",
+    )  # fmt: skip
+    parser.add_argument("--runs", type=int, default=5, help="timed runs of each (default 5)")
+    parser.add_argument(
+        "--hosts", type=_counts, default="1,10,50", help="numbers of hosts (default 1,10,50)"
+    )
+    parser.add_argument(
+        "--page", type=Path, default=PAGE, help="where to write (default docs/benchmarks.md)"
+    )
+    options = parser.parse_args()
+    options.parts = list(PARTS) if "all" in options.parts else options.parts
+    return options
+
+
+def _counts(text: str) -> list[int]:
+    counts = [int(count) for count in text.split(",")]
+    if not all(1 <= count <= server.MOST_HOSTS for count in counts):
+        raise argparse.ArgumentTypeError(f"from 1 to {server.MOST_HOSTS} hosts")
+    return counts
+
+
+if __name__ == "__main__":
+    sys.exit(main())

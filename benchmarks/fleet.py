@@ -1,0 +1,145 @@
+"""Over SSH: connect to N hosts and run ten commands on each, one after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.measure import Case, Contender
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from benchmarks.programs import Programs
+    from benchmarks.server import Server
+
+COMMANDS = 10
+CURVE = "-o KexAlgorithms=curve25519-sha256"
+
+
+def cases(programs: Programs, server: Server, counts: Sequence[int]) -> Generator[Case]:
+    """One case a number of hosts."""
+    for count in counts:
+        directory = server.directory / f"hosts-{count}"
+        directory.mkdir()
+        hosts = server.hosts(count)
+        plural = "" if count == 1 else "s"
+        yield Case(
+            f"{COMMANDS} commands on {count} host{plural}",
+            (
+                *_quell(programs, server, directory, hosts),
+                *_paramiko(programs, server, directory, hosts),
+                _pyinfra(programs, server, directory, hosts),
+                *_ansible(programs, server, directory, hosts),
+            ),
+        )
+
+
+def _quell(
+    programs: Programs, server: Server, directory: Path, hosts: Sequence[str]
+) -> Iterator[Contender]:
+    inventory = directory / "quell.ini"
+    inventory.write_text(_ini(server, hosts), encoding="utf-8")
+    home = directory / "home"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "known_hosts").symlink_to(server.known_hosts)
+    for name, chained in (("quell", True), ("quell, independent probes", False)):
+        playbook = directory / f"{'chain' if chained else 'independent'}.yml"
+        playbook.write_text(_probes(chained=chained), encoding="utf-8")
+        command = programs.quell("run", str(playbook), "-i", str(inventory))
+        yield Contender(name, command, {"HOME": str(home), "XDG_STATE_HOME": str(home)})
+
+
+def _probes(*, chained: bool) -> str:
+    """A playbook of ten probes; chained, each reads the result of the one before."""
+    lines = ["name: Ten commands", "hosts: all", "investigate:"]
+    for number in range(COMMANDS):
+        lines += [
+            f"  - name: Command {number}",
+            f"    command: {{argv: [echo, hello, '{number}'], probe: true}}",
+            f"    register: said{number}",
+        ]
+        if chained and number:
+            lines.append(f"    when: said{number - 1} is not failed")
+    return "\n".join(lines) + "\n"
+
+
+def _paramiko(
+    programs: Programs, server: Server, directory: Path, hosts: Sequence[str]
+) -> Iterator[Contender]:
+    listed = directory / "hosts"
+    listed.write_text("\n".join(hosts), encoding="utf-8")
+    for way, name in (
+        ("shell", "paramiko script, one shell a host (the limit)"),
+        ("channel", "paramiko script, a channel a command"),
+    ):
+        command = programs.script(
+            "paramiko_limit.py", way, str(listed), "--port", str(server.port),
+            "--user", server.user, "--key", str(server.key),
+            "--known-hosts", str(server.known_hosts), "--commands", str(COMMANDS),
+        )  # fmt: skip
+        yield Contender(name, command)
+
+
+def _pyinfra(
+    programs: Programs, server: Server, directory: Path, hosts: Sequence[str]
+) -> Contender:
+    data = {
+        "ssh_port": server.port,
+        "ssh_user": server.user,
+        "ssh_key": str(server.key),
+        "ssh_known_hosts_file": str(server.known_hosts),
+        "ssh_strict_host_key_checking": "yes",
+        "ssh_look_for_keys": False,
+        "ssh_allow_agent": False,
+    }
+    inventory, deploy = directory / "inventory.py", directory / "deploy.py"
+    inventory.write_text(f"hosts = {[(host, data) for host in hosts]!r}\n", encoding="utf-8")
+    operations = [
+        f"server.shell(name='Command {n}', commands=['echo hello {n}'])" for n in range(COMMANDS)
+    ]
+    deploy.write_text(
+        "\n".join(["from pyinfra.operations import server", *operations, ""]), encoding="utf-8"
+    )
+    command = programs.pyinfra("-y", "--parallel", "50", str(inventory), str(deploy))
+    return Contender("pyinfra", command)
+
+
+def _ansible(
+    programs: Programs, server: Server, directory: Path, hosts: Sequence[str]
+) -> Iterator[Contender]:
+    settings = directory / "ansible.cfg"
+    settings.write_text(
+        "[defaults]\nforks = 50\ngathering = explicit\nretry_files_enabled = false\n"
+        f"[ssh_connection]\npipelining = true\ncontrol_path_dir = {directory}/cp\n",
+        encoding="utf-8",
+    )
+    environment = {"ANSIBLE_CONFIG": str(settings), "ANSIBLE_HOME": str(directory / "ansible")}
+    for module, options, name in (
+        ("raw", "", "Ansible `raw`"),
+        ("raw", CURVE, "Ansible `raw`, curve25519"),
+        ("command", CURVE, "Ansible `command`, curve25519"),
+    ):
+        known = f"-o UserKnownHostsFile={server.known_hosts} {options}"
+        stem = f"{module}-curve" if options else module
+        inventory, playbook = directory / f"{stem}.ini", directory / f"{module}.yml"
+        inventory.write_text(_ini(server, hosts, known), encoding="utf-8")
+        tasks = [f"    - ansible.builtin.{module}: echo hello {n}\n" for n in range(COMMANDS)]
+        playbook.write_text(
+            "".join(["- hosts: all\n  gather_facts: false\n  tasks:\n", *tasks]), encoding="utf-8"
+        )
+        command = programs.ansible("ansible-playbook", "-i", str(inventory), str(playbook))
+        yield Contender(name, command, environment)
+
+
+def _ini(server: Server, hosts: Sequence[str], ssh_arguments: str = "") -> str:
+    variables = {
+        "ansible_port": str(server.port),
+        "ansible_user": server.user,
+        "ansible_ssh_private_key_file": str(server.key),
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+    if ssh_arguments:
+        variables["ansible_ssh_common_args"] = ssh_arguments
+    lines = [*hosts, "", "[all:vars]", *(f"{name}={value}" for name, value in variables.items())]
+    return "\n".join(lines) + "\n"
