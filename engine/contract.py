@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from engine.commands import Presence, Ran, presence
 from engine.connections.base import (
     Address,
     Argv,
@@ -50,6 +51,7 @@ __all__ = [
     "Change",
     "Condition",
     "Deadline",
+    "DeadlineExceeded",
     "DialRefused",
     "Duration",
     "Finished",
@@ -64,7 +66,9 @@ __all__ = [
     "Pipe",
     "Platform",
     "Port",
+    "Presence",
     "Probe",
+    "Ran",
     "Record",
     "Script",
     "Struct",
@@ -74,8 +78,10 @@ __all__ = [
     "docker_client",
     "http_client",
     "postgres_session",
+    "presence",
     "seconds",
     "size",
+    "to_plain",
 ]
 
 # ── argument types ────────────────────────────────────────────────────────────────────────────

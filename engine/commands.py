@@ -1,0 +1,124 @@
+"""What the modules that run a free command share: how it ended, and `creates`/`removes`."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from engine.connections.base import Finished, Script
+from engine.errors import ModuleFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from engine.contract import Target
+
+SUMMARY_WIDTH = 100
+"""Characters of a command's output that a one-line summary shows."""
+
+_PRESENCE = """IFS=
+for pattern in "$1" "$2"; do
+  found=no
+  for path in $pattern; do
+    if [ -e "$path" ] || [ -L "$path" ]; then found=yes; fi
+  done
+  echo "$found"
+done
+"""
+# With an empty IFS an unquoted expansion is matched against file names and is otherwise inert.
+
+
+class Ran(Struct, frozen=True, kw_only=True):
+    """How a command ended.
+
+    Args:
+        rc: its exit status; negative: the number of the signal that ended it.
+        stdout: what it wrote, bounded by the connection, without the newlines at its end.
+        stderr: likewise.
+        seconds: how long it took.
+    """
+
+    rc: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @classmethod
+    def of(cls, finished: Finished) -> Ran:
+        """The same as a task's result."""
+        return cls(
+            rc=finished.status,
+            stdout=finished.stdout.text.rstrip("\r\n"),
+            stderr=finished.stderr.text.rstrip("\r\n"),
+            seconds=round(finished.seconds, 6),
+        )
+
+    def problem(self, ok_codes: Collection[int]) -> str | None:
+        """Why this is not a success, with the last line of what it said; None if it is one."""
+        if self.rc in ok_codes:
+            return None
+        how = f"exit status {self.rc}" if self.rc >= 0 else f"ended by {_signal_name(-self.rc)}"
+        said = (self.stderr or self.stdout).rsplit("\n", 1)[-1].strip()
+        return f"{how}: {_short(said)}" if said else how
+
+    @property
+    def summary(self) -> str:
+        """The first line of its output, and how many follow."""
+        lines = self.stdout.splitlines()
+        if not lines:
+            return f"exit status {self.rc}, no output"
+        rest = f" (+{len(lines) - 1} lines)" if len(lines) > 1 else ""
+        return _short(lines[0]) + rest
+
+
+class Presence(Struct, frozen=True, kw_only=True):
+    """Whether the paths of `creates` and `removes` exist; None for one that was not given."""
+
+    creates: bool | None
+    removes: bool | None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left for the command to do."""
+        return self.creates is True or self.removes is False
+
+
+def presence(
+    target: Target, *, creates: str | None, removes: str | None, cwd: str | None
+) -> Presence:
+    """Look whether the paths exist; patterns such as `*.pid` are the host's shell's.
+
+    Args:
+        target: the host.
+        creates: a path, relative to `cwd`.
+        removes: likewise.
+        cwd: a directory on the host; None for the account's home.
+
+    Raises:
+        ModuleFailed: it could not be seen.
+    """
+    if creates is None and removes is None:
+        return Presence(creates=None, removes=None)
+    if target.platform.shell != "sh":
+        raise ModuleFailed("creates and removes are not yet supported on Windows hosts")
+    finished = target.run(Script(_PRESENCE, args=(creates or "", removes or ""), cwd=cwd))
+    answers = finished.stdout.text.split()
+    if finished.status or len(answers) != 2:
+        raise ModuleFailed(f"cannot look for creates or removes: {finished.stderr.text.strip()}")
+    return Presence(
+        creates=None if creates is None else answers[0] == "yes",
+        removes=None if removes is None else answers[1] == "yes",
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= SUMMARY_WIDTH else line[: SUMMARY_WIDTH - 1] + "…"
