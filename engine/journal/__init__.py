@@ -1,0 +1,53 @@
+"""What runs did: written as it happens, never lost once acknowledged, read back for years."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from engine.journal.base import Journal
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def open_journal(url: str | None, *, create: bool = True) -> Journal:
+    """The journal that `--journal` names.
+
+    Args:
+        url: a path, or `sqlite:///PATH` (four slashes where the path is absolute); None for
+            `journal.db` in the user's state directory, which is made.
+        create: make the file if it is missing; its directory must be there.
+
+    Raises:
+        InputError: the URL is not understood, or the file is missing and not to be made.
+        JournalError: it cannot be made, read or written, or is not a journal that we know.
+    """
+    from engine.journal.sqlite import SqliteJournal
+
+    path = _default() if url is None else _path(url)
+    if not create and not path.exists():
+        raise InputError(f"--journal: there is no {path}")
+    return SqliteJournal(path)
+
+
+def _default() -> Path:
+    import platformdirs
+
+    directory = platformdirs.user_state_path("quell")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return directory / "journal.db"
+
+
+def _path(url: str) -> Path:
+    scheme = _SCHEME.match(url)
+    if scheme is None and url:
+        return Path(url).expanduser()
+    if scheme and scheme[1] == "sqlite" and url.startswith("sqlite:///") and url[10:]:
+        return Path(url[10:])
+    raise InputError(
+        Problem(f"--journal: not understood: {url!r}", hint="give a path or sqlite:///PATH")
+    )

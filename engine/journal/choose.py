@@ -1,0 +1,38 @@
+"""Which run is meant."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SHOWN = 5
+
+
+def choose(prefix: str, known: Sequence[str]) -> str:
+    """The run that is meant by an id, the start of one, or `last`.
+
+    Args:
+        prefix: what the user wrote.
+        known: the runs there are, newest first.
+
+    Raises:
+        InputError: none is, with the nearest; or several are.
+    """
+    if not known:
+        raise InputError(f"no run {prefix!r}: the journal has no runs yet")
+    if prefix == "last":
+        return known[0]
+    matches = [run for run in known if prefix and run.startswith(prefix)]
+    if prefix in matches or len(matches) == 1:
+        return prefix if prefix in matches else matches[0]
+    if matches:
+        shown = ", ".join(matches[:_SHOWN]) + (" …" if len(matches) > _SHOWN else "")
+        raise InputError(f"{prefix!r} is the start of {len(matches)} runs: {shown}")
+    near = difflib.get_close_matches(prefix, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "`quell runs` lists them"
+    raise InputError(Problem(f"no run {prefix!r}", hint=hint))

@@ -1,0 +1,126 @@
+"""The SQLite file: opened, made, recognised, and its errors in plain words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from engine.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+VERSION = 1
+"""Of the schema, in `user_version`."""
+
+_APPLICATION = 0x7175656C
+"""`quel`, in `application_id`: another program's database is not taken for a journal."""
+
+PATIENCE = 30.0
+"""Seconds to wait for another process that writes."""
+
+_SCHEMA = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS runs (
+    number INTEGER PRIMARY KEY,
+    run TEXT NOT NULL UNIQUE,
+    count INTEGER NOT NULL,
+    head BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS records (
+    run TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    event BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+"""
+
+_WORDS = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_NOTADB: "is not a journal: not an SQLite database",
+    sqlite3.SQLITE_CORRUPT: "is damaged",
+    sqlite3.SQLITE_BUSY: f"another process has held it for {PATIENCE:.0f} s",
+    sqlite3.SQLITE_READONLY: "cannot be written",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+}
+
+
+@contextmanager
+def plain_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into a `JournalError` that names the file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        words = _WORDS.get(code)
+        message = f"{words} ({error})" if words else str(error)
+        raise JournalError(f"journal {path}: {message}") from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that threads may share under a lock of the caller's; no implicit transactions.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+
+
+def prepare(path: Path, *, used: bool) -> None:
+    """Make the journal if there is none, and see that it is one that we know.
+
+    Args:
+        path: the file.
+        used: runs were recorded in it before: then an empty file is a loss, and not a beginning.
+
+    Raises:
+        JournalError: it cannot be made or opened, or is not a journal that we know.
+    """
+    try:
+        # SQLite would make it readable for all. An existing file is left alone: to close a
+        # descriptor of it would drop the locks that SQLite holds on it in this process.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise JournalError(f"journal {path}: {error.strerror}") from error
+    with plain_errors(path), closing(connect(path)) as database:
+        if not _recognised(path, database):
+            if used:
+                raise JournalError(
+                    f"journal {path} is empty, but runs were recorded in it: put it back, or remove"
+                    f" {path}-runs too to begin a new one"
+                )
+            _make(path, database)
+
+
+def _recognised(path: Path, database: sqlite3.Connection) -> bool:
+    application, version = _number(database, "application_id"), _number(database, "user_version")
+    if application == _APPLICATION and version > VERSION:
+        raise JournalError(
+            f"journal {path} was written by a newer quell (its schema is {version}, this one "
+            f"knows up to {VERSION}): use that one, or another --journal"
+        )
+    if application == _APPLICATION and version == VERSION:
+        return True
+    if database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        raise JournalError(f"journal {path} is not a journal: another program's database")
+    return False
+
+
+def _make(path: Path, database: sqlite3.Connection) -> None:
+    mode = database.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise JournalError(f"journal {path}: its file system cannot keep a write-ahead log")
+    database.executescript(
+        f"{_SCHEMA} PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT"
+    )
+
+
+def _number(database: sqlite3.Connection, pragma: str) -> int:
+    return int(database.execute(f"PRAGMA {pragma}").fetchone()[0])
