@@ -18,7 +18,7 @@ from engine.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from engine.events import Event, PhaseName
 
@@ -32,17 +32,18 @@ class Progress:
 
     Args:
         started: how it began.
-        results: the last result of each task on each host; failures too.
+        finished: the last result of each task on each host, failures too; none for a task whose
+            action is in `unknown`.
         severity: the last that was judged.
         approvals: every answer, in order.
-        unknown: actions that were sent, or may have been, and whose outcome is not known: no
-            result was recorded, or it says `unknown`. Never to be sent again unseen.
+        unknown: actions that may have been sent and whose outcome is not known. Never to be sent
+            again unseen.
         phase: the last that began.
         ended: how it ended; None if it was broken off, also after it was resumed.
     """
 
     started: RunStarted
-    results: Mapping[Key, TaskEnded]
+    finished: Mapping[Key, TaskEnded]
     severity: SeverityJudged | None
     approvals: tuple[ApprovalAnswered, ...]
     unknown: tuple[Intent, ...]
@@ -58,27 +59,40 @@ def progress(events: Sequence[Event]) -> Progress:
     """
     if not events or not isinstance(events[0], RunStarted):
         raise JournalError("the run's start is not in the journal")
-    results = [event for event in events if isinstance(event, TaskEnded)]
+    results = {_key(event): event for event in events if isinstance(event, TaskEnded)}
     ends = [event for event in events if isinstance(event, RunEnded | RunResumed)]
     judged = [event for event in events if isinstance(event, SeverityJudged)]
     phases = [event.phase for event in events if isinstance(event, PhaseStarted)]
+    open_intents = unknown(events)
     end = ends[-1] if ends else None
     return Progress(
         started=events[0],
-        results={(result.task, result.host, result.item): result for result in results},
+        finished={key: results[key] for key in results.keys() - set(map(_key, open_intents))},
         severity=judged[-1] if judged else None,
         approvals=tuple(event for event in events if isinstance(event, ApprovalAnswered)),
-        unknown=unknown(events),
+        unknown=open_intents,
         phase=phases[-1] if phases else None,
         ended=end if isinstance(end, RunEnded) else None,
     )
 
 
-def unknown(events: Sequence[Event]) -> tuple[Intent, ...]:
-    """The actions among these events whose outcome is not known, in the order they were sent."""
-    outcome = {event.intent: event.status for event in events if isinstance(event, TaskEnded)}
-    return tuple(
-        event
-        for event in events
-        if isinstance(event, Intent) and outcome.get(event.intent, "unknown") == "unknown"
-    )
+def unknown(events: Iterable[Event]) -> tuple[Intent, ...]:
+    """The actions whose outcome is not known, in the order they were sent.
+
+    No result was recorded, or it says `unknown`; and nothing since has told: neither a result of
+    the same task that found it done or did it, nor a new intent, which follows a new look.
+    """
+    sent: dict[Key, Intent] = {}
+    for event in events:
+        if isinstance(event, Intent):
+            sent.pop(_key(event), None)
+            sent[_key(event)] = event
+        elif isinstance(event, TaskEnded) and (intent := sent.get(_key(event))):
+            told = event.intent == intent.intent and event.status != "unknown"
+            if told or event.status in ("ok", "changed"):
+                del sent[_key(event)]
+    return tuple(sent.values())
+
+
+def _key(event: TaskEnded | Intent) -> Key:
+    return (event.task, event.host, event.item)
