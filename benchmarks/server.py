@@ -90,6 +90,7 @@ def _configure(directory: Path) -> Server:
     lines = [f"[{address}]:{server.port} {kind} {key}\n" for address in addresses()]
     server.known_hosts.write_text("".join(lines), encoding="ascii")
     (directory / "sshd_config").write_text(_config(server), encoding="ascii")
+    (directory / "home").mkdir()
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     return server
@@ -97,6 +98,7 @@ def _configure(directory: Path) -> Server:
 
 def _config(server: Server) -> str:
     # It listens on every address, for there is no shorter way to many; but lets in loopback only.
+    # A home of its own: what the account's .bashrc costs is no property of what is measured.
     return f"""\
 ListenAddress 0.0.0.0
 Port {server.port}
@@ -105,6 +107,7 @@ AuthorizedKeysFile {server.directory}/authorized_keys
 AllowUsers {server.user}@127.0.0.0/8
 PasswordAuthentication no
 KbdInteractiveAuthentication no
+SetEnv HOME={server.directory}/home
 StrictModes no
 PidFile none
 LogLevel ERROR
