@@ -1,0 +1,63 @@
+"""Reads one inventory file as text, within bounds, and places problems in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES = 16 * 2**20
+"""A file of 10 000 hosts with ten variables each is about 4 MiB."""
+VAULT_HEADER = "$ANSIBLE_VAULT;"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file's text. Bytes that are not UTF-8 are kept as lone surrogates (`surrogateescape`).
+
+    Args:
+        path: the file as the user named it.
+        text: what it holds.
+    """
+
+    path: str
+    text: str
+
+    def problem(self, message: str, line: int = 0, column: int = 1, hint: str = "") -> Problem:
+        """A problem at this place of the file, with the source line; line 0 is the whole file."""
+        lines = self.text.splitlines()
+        if not 1 <= line <= len(lines):
+            return Problem(message, self.path, hint=hint)
+        return Problem(message, self.path, line, column, lines[line - 1], hint)
+
+
+def read(path: Path) -> Text:
+    """The text of a file.
+
+    Raises:
+        InputError: it is missing, unreadable, too large, binary, or encrypted.
+    """
+    shown = str(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(Problem(f"cannot be read: {reason}", shown)) from error
+    if len(data) > MAX_BYTES:
+        raise InputError(Problem(f"is larger than {MAX_BYTES // 2**20} MiB", shown))
+    if b"\0" in data:
+        raise InputError(Problem("is a binary file, not an inventory", shown))
+    text = data.decode("utf-8-sig", errors="surrogateescape")
+    if text.startswith(VAULT_HEADER):
+        raise InputError(Problem("is encrypted with a vault, which is not yet supported", shown))
+    return Text(shown, text)
+
+
+def is_utf8(text: str) -> bool:
+    """Whether text read with `surrogateescape` was UTF-8."""
+    return text.isascii() or not any("\udc80" <= c <= "\udcff" for c in text)

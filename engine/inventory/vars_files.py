@@ -1,0 +1,94 @@
+"""Variables in files: `group_vars/` and `host_vars/` beside an inventory or a playbook.
+
+Source: Ansible's `host_group_vars` plugin: of `web`, `web.yml`, `web.yaml`, `web.json` the first
+that is there counts; a directory's files are merged in ASCII order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import InputError, Problem
+from engine.inventory import yaml
+from engine.inventory.text import read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_EXTENSIONS = ("", ".yml", ".yaml", ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The variables beside one inventory or playbook, by group and by host."""
+
+    groups: dict[str, dict[str, Any]]
+    hosts: dict[str, dict[str, Any]]
+
+
+def load_layer(
+    directory: Path, groups: Iterable[str], hosts: Iterable[str], problems: list[Problem]
+) -> Layer:
+    """What the directory's `group_vars/` and `host_vars/` say of these groups and hosts."""
+    return Layer(
+        _load(directory / "group_vars", groups, problems),
+        _load(directory / "host_vars", hosts, problems),
+    )
+
+
+def _load(
+    directory: Path, names: Iterable[str], problems: list[Problem]
+) -> dict[str, dict[str, Any]]:
+    if not directory.is_dir():
+        return {}
+    # One listing, not four looks for each of ten thousand hosts.
+    present = {path.name for path in directory.iterdir()}
+    found = {}
+    for name in names:
+        chosen = next((name + end for end in _EXTENSIONS if name + end in present), None)
+        if chosen is not None:
+            found[name] = _merged(directory / chosen, problems)
+    return found
+
+
+def _merged(path: Path, problems: list[Problem]) -> dict[str, Any]:
+    variables: dict[str, Any] = {}
+    for file in _files(path) if path.is_dir() else [path]:
+        try:
+            variables |= _variables(file)
+        except InputError as error:
+            problems.extend(error.problems)
+    return variables
+
+
+def _files(directory: Path) -> list[Path]:
+    files = []
+    for path in sorted(directory.iterdir()):
+        if path.name.startswith(".") or path.name.endswith("~"):
+            continue
+        if path.is_dir():
+            files += [] if path.suffix else _files(path)
+        elif path.is_file() and path.suffix in _EXTENSIONS:
+            files.append(path)
+    return files
+
+
+def _variables(path: Path) -> dict[str, Any]:
+    text = read(path)
+    found = yaml.parse(text)
+    if not found:
+        return {}
+    if not isinstance(found, dict):
+        raise InputError(text.problem("must be a mapping of variables", 1))
+    places = yaml.Places(text)
+    wrong = [name for name in found if not isinstance(name, str)]
+    if wrong:
+        raise InputError(
+            *(
+                text.problem(f"a variable's name must be text, not {name!r}", *places.find([name]))
+                for name in wrong
+            )
+        )
+    return found
