@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.errors import InputError, JournalError
+from engine.journal import open_journal
+from tests.journal.events import started
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_default_is_in_the_users_state_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    open_journal(None).close()
+
+    made = tmp_path / "state" / "quell" / "journal.db"
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert made.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("url", ["{}", "sqlite:///{}", "sqlite:///kept.db", "kept.db", "~/kept.db"])
+def test_a_path_or_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    open_journal(url.format(tmp_path / "kept.db")).close()
+
+    assert [file.name for file in tmp_path.iterdir()] == ["kept.db"]
+
+
+@pytest.mark.parametrize("url", ["", "sqlite://kept.db", "sqlite:///", "postgresql://host/db"])
+def test_a_url_that_is_not_understood(url: str) -> None:
+    with pytest.raises(InputError, match="give a path or sqlite:///PATH"):
+        open_journal(url)
+
+
+def test_a_missing_file_is_not_made_by_who_only_reads(path: Path) -> None:
+    with pytest.raises(InputError, match="there is no"):
+        open_journal(str(path), create=False)
+    assert not path.exists()
+
+
+def test_a_missing_directory_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="No such file or directory"):
+        open_journal(str(tmp_path / "typo" / "journal.db"))
+
+
+def test_a_directory_is_not_a_journal(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="cannot be opened"):
+        open_journal(str(tmp_path))
+
+
+def test_another_file_is_not_a_journal(path: Path) -> None:
+    path.write_text("name: a playbook, perhaps\n" * 100)
+
+    with pytest.raises(JournalError, match="not an SQLite database"):
+        open_journal(str(path))
+
+
+def test_another_programs_database_is_left_alone(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE bookmarks (url TEXT)")
+    before = path.read_bytes()
+
+    with pytest.raises(JournalError, match="another program's database"):
+        open_journal(str(path))
+    assert path.read_bytes() == before
+
+
+def test_a_newer_schema_is_refused(path: Path) -> None:
+    open_journal(str(path)).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 2")
+
+    with pytest.raises(
+        JournalError, match=r"newer quell \(its schema is 2, this one knows up to 1"
+    ):
+        open_journal(str(path))
+
+
+def test_a_used_journal_that_is_empty_is_a_loss_and_not_a_beginning(path: Path) -> None:
+    with open_journal(str(path)) as journal, journal.begin("a") as recorder:
+        recorder.tell(started("a"))
+    path.write_bytes(b"")
+
+    with pytest.raises(JournalError, match="is empty, but runs were recorded in it"):
+        open_journal(str(path))

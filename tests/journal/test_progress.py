@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from engine.errors import JournalError
+from engine.events import RunResumed
+from engine.journal.progress import progress
+from tests.journal.events import action, approved, at, ended, intent, killed, resolved, task
+
+TASK = ("mitigate.1", "db1", None)
+
+
+def test_a_run_that_ended() -> None:
+    got = progress(resolved())
+
+    assert got.ended == ended()
+    assert got.phase == "resolve"
+    assert got.unknown == ()
+    assert got.severity is not None
+    assert got.severity.level == "P2"
+    assert [answer.approved for answer in got.approvals] == [["mitigate.1@db1"]]
+    assert set(got.finished) == {
+        ("investigate.1", "db1", None),
+        ("investigate.1", "db2", None),
+        TASK,
+        ("resolve.1", "db1", None),
+    }
+
+
+def test_an_intent_without_a_result_is_unknown_and_its_task_not_finished() -> None:
+    got = progress(killed())
+
+    assert got.ended is None
+    assert got.phase == "mitigate"
+    assert got.unknown == (intent(5),)
+    assert TASK not in got.finished
+
+
+def test_a_result_that_says_unknown_leaves_it_unknown() -> None:
+    got = progress([*killed(), action(6, status="unknown"), ended()])
+
+    assert got.unknown == (intent(5),)
+    assert TASK not in got.finished
+
+
+@pytest.mark.parametrize("status", ["changed", "failed"])
+def test_a_result_of_the_intent_settles_it(status: str) -> None:
+    got = progress([*killed(), action(6, status=status)])
+
+    assert got.unknown == ()
+    assert got.finished[TASK].status == status
+
+
+@pytest.mark.parametrize("status", ["ok", "changed"])
+def test_a_resumed_run_that_found_it_done_settles_it(status: str) -> None:
+    seen = action(100, status=status, intent=None)
+
+    assert progress([*killed(), _resumed(), seen]).unknown == ()
+
+
+def test_a_resumed_run_that_could_not_look_leaves_it_unknown() -> None:
+    away = action(100, status="unreachable", intent=None)
+    got = progress([*killed(), _resumed(), away, ended()])
+
+    assert got.unknown == (intent(5),)
+    assert TASK not in got.finished
+
+
+def test_a_new_intent_follows_a_new_look_and_takes_the_place_of_the_old() -> None:
+    again = intent(100, intent="i2")
+
+    assert progress([*killed(), _resumed(), again]).unknown == (again,)
+    assert progress([*killed(), _resumed(), again, action(101, intent="i2")]).unknown == ()
+
+
+def test_each_host_and_item_has_its_own_intent() -> None:
+    here, there = intent(5, item="a"), intent(5, intent="i2", host="db2", item="a")
+
+    got = progress([*approved(), here, there, action(6, item="b"), action(7, item="a")])
+
+    assert got.unknown == (there,)
+
+
+def test_the_last_result_of_a_task_counts() -> None:
+    got = progress([*resolved(), _resumed(), task(100, status="unreachable")])
+
+    assert got.finished[("investigate.1", "db1", None)].status == "unreachable"
+
+
+def test_a_resumed_run_has_not_ended() -> None:
+    assert progress([*resolved(), _resumed()]).ended is None
+    assert progress([*resolved(), _resumed(), ended(200)]).ended == ended(200)
+
+
+def test_a_run_without_its_start_is_refused() -> None:
+    with pytest.raises(JournalError, match="start"):
+        progress([])
+    with pytest.raises(JournalError, match="start"):
+        progress(resolved()[1:])
+
+
+def _resumed() -> RunResumed:
+    return RunResumed(at=at(90), user="bob", options={})
