@@ -35,6 +35,7 @@ from engine.connections.base import (
     Unix,
 )
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
+from engine.postgres_errors import postgres_errors
 
 if TYPE_CHECKING:
     import docker
@@ -75,8 +76,10 @@ __all__ = [
     "Target",
     "Tcp",
     "Unix",
+    "contains",
     "docker_client",
     "http_client",
+    "postgres_errors",
     "postgres_session",
     "presence",
     "seconds",
@@ -136,6 +139,22 @@ def size(amount: str | float) -> int:
     if match is None:
         raise ValueError(f"not a size: {amount!r}")
     return int(float(match[1]) * _SIZES[match[2]])
+
+
+def contains(text: str, pattern: str) -> bool:
+    """Whether the text has a match of a `Pattern` in it.
+
+    Raises:
+        ValueError: it is not an RE2 pattern.
+    """
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options).search(text) is not None
+    except re2.error as error:
+        raise ValueError(f"not an RE2 pattern: {pattern!r}: {error}") from None
 
 
 class Condition:

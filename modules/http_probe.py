@@ -19,6 +19,7 @@ from engine.contract import (
     Probe,
     Struct,
     Target,
+    contains,
     http_client,
     seconds,
 )
@@ -107,7 +108,7 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
         if self.json is not None and self.body is not None:
             raise ValueError("json and body are both given; a request has one body")
         if self.matches is not None:
-            _contains(self.matches, "")
+            contains("", self.matches)
 
     def observe(self, target: Target) -> Answer:
         """Send the request and read the answer."""
@@ -133,7 +134,7 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
             return f"no answer: {seen.error}"
         if not self._expects(seen.status):
             return f"status {seen.status}, expected {self._expected()}"
-        if self.matches is not None and not _contains(self.matches, seen.body):
+        if self.matches is not None and not contains(seen.body, self.matches):
             where = "the first 64 KiB of the body" if seen.truncated else "the body"
             return f"{where} does not match {self.matches!r}"
         return None
@@ -198,17 +199,6 @@ def _parsed(content: bytes) -> Any:
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError):
         return None
-
-
-def _contains(pattern: str, text: str) -> bool:
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options).search(text) is not None
-    except re2.error as error:
-        raise ValueError(f"matches: {pattern!r} is not an RE2 pattern: {error}") from None
 
 
 def _since(started: float) -> float:
