@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import document, fleet, programs, server, startup
+from benchmarks import document, fleet, programs, startup
 from benchmarks.measure import Case, ContenderFailed, measure
+from tests.lab.many import ManyHosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -42,8 +43,8 @@ def _startup(setting: Setting) -> Generator[Case]:
 
 
 def _fleet(setting: Setting) -> Generator[Case]:
-    with server.running(setting.directory) as sshd:
-        yield from fleet.cases(setting.programs, sshd, setting.hosts)
+    with ManyHosts(max(setting.hosts)) as many:
+        yield from fleet.cases(setting.programs, many, setting.hosts)
 
 
 PARTS = {
@@ -72,6 +73,7 @@ def main() -> int:
         print(failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         return 130
     print(f"\nwritten to {options.page}")
     return 0
@@ -109,8 +111,8 @@ def _options() -> argparse.Namespace:
 
 def _counts(text: str) -> list[int]:
     counts = [int(count) for count in text.split(",")]
-    if not all(1 <= count <= server.MOST_HOSTS for count in counts):
-        raise argparse.ArgumentTypeError(f"from 1 to {server.MOST_HOSTS} hosts")
+    if min(counts) < 1:
+        raise argparse.ArgumentTypeError("one host at least")
     return counts
 
 

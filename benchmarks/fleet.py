@@ -11,38 +11,38 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.programs import Programs
-    from benchmarks.server import Server
+    from tests.lab.many import ManyHosts
 
 COMMANDS = 10
 CURVE = "-o KexAlgorithms=curve25519-sha256"
 
 
-def cases(programs: Programs, server: Server, counts: Sequence[int]) -> Generator[Case]:
+def cases(programs: Programs, many: ManyHosts, counts: Sequence[int]) -> Generator[Case]:
     """One case a number of hosts."""
     for count in counts:
-        directory = server.directory / f"hosts-{count}"
+        directory = many.directory / f"hosts-{count}"
         directory.mkdir()
-        hosts = server.hosts(count)
+        hosts = many.addresses[:count]
         plural = "" if count == 1 else "s"
         yield Case(
             f"{COMMANDS} commands on {count} host{plural}",
             (
-                *_quell(programs, server, directory, hosts),
-                *_paramiko(programs, server, directory, hosts),
-                _pyinfra(programs, server, directory, hosts),
-                *_ansible(programs, server, directory, hosts),
+                *_quell(programs, many, directory, hosts),
+                *_paramiko(programs, many, directory, hosts),
+                _pyinfra(programs, many, directory, hosts),
+                *_ansible(programs, many, directory, hosts),
             ),
         )
 
 
 def _quell(
-    programs: Programs, server: Server, directory: Path, hosts: Sequence[str]
+    programs: Programs, many: ManyHosts, directory: Path, hosts: Sequence[str]
 ) -> Iterator[Contender]:
     inventory = directory / "quell.ini"
-    inventory.write_text(_ini(server, hosts), encoding="utf-8")
+    inventory.write_text(_ini(many, hosts), encoding="utf-8")
     home = directory / "home"
     (home / ".ssh").mkdir(parents=True)
-    (home / ".ssh" / "known_hosts").symlink_to(server.known_hosts)
+    (home / ".ssh" / "known_hosts").symlink_to(many.known_hosts)
     for name, chained in (("quell", True), ("quell, independent probes", False)):
         playbook = directory / f"{'chain' if chained else 'independent'}.yml"
         playbook.write_text(_probes(chained=chained), encoding="utf-8")
@@ -65,7 +65,7 @@ def _probes(*, chained: bool) -> str:
 
 
 def _paramiko(
-    programs: Programs, server: Server, directory: Path, hosts: Sequence[str]
+    programs: Programs, many: ManyHosts, directory: Path, hosts: Sequence[str]
 ) -> Iterator[Contender]:
     listed = directory / "hosts"
     listed.write_text("\n".join(hosts), encoding="utf-8")
@@ -74,21 +74,21 @@ def _paramiko(
         ("channel", "paramiko script, a channel a command"),
     ):
         command = programs.script(
-            "paramiko_limit.py", way, str(listed), "--port", str(server.port),
-            "--user", server.user, "--key", str(server.key),
-            "--known-hosts", str(server.known_hosts), "--commands", str(COMMANDS),
+            "paramiko_limit.py", way, str(listed), "--port", str(many.port),
+            "--user", many.user, "--key", str(many.key_path),
+            "--known-hosts", str(many.known_hosts), "--commands", str(COMMANDS),
         )  # fmt: skip
         yield Contender(name, command)
 
 
 def _pyinfra(
-    programs: Programs, server: Server, directory: Path, hosts: Sequence[str]
+    programs: Programs, many: ManyHosts, directory: Path, hosts: Sequence[str]
 ) -> Contender:
     data = {
-        "ssh_port": server.port,
-        "ssh_user": server.user,
-        "ssh_key": str(server.key),
-        "ssh_known_hosts_file": str(server.known_hosts),
+        "ssh_port": many.port,
+        "ssh_user": many.user,
+        "ssh_key": str(many.key_path),
+        "ssh_known_hosts_file": str(many.known_hosts),
         "ssh_strict_host_key_checking": "yes",
         "ssh_look_for_keys": False,
         "ssh_allow_agent": False,
@@ -106,7 +106,7 @@ def _pyinfra(
 
 
 def _ansible(
-    programs: Programs, server: Server, directory: Path, hosts: Sequence[str]
+    programs: Programs, many: ManyHosts, directory: Path, hosts: Sequence[str]
 ) -> Iterator[Contender]:
     settings = directory / "ansible.cfg"
     settings.write_text(
@@ -120,10 +120,10 @@ def _ansible(
         ("raw", CURVE, "Ansible `raw`, curve25519"),
         ("command", CURVE, "Ansible `command`, curve25519"),
     ):
-        known = f"-o UserKnownHostsFile={server.known_hosts} {options}"
+        known = f"-o UserKnownHostsFile={many.known_hosts} {options}"
         stem = f"{module}-curve" if options else module
         inventory, playbook = directory / f"{stem}.ini", directory / f"{module}.yml"
-        inventory.write_text(_ini(server, hosts, known), encoding="utf-8")
+        inventory.write_text(_ini(many, hosts, known), encoding="utf-8")
         tasks = [f"    - ansible.builtin.{module}: echo hello {n}\n" for n in range(COMMANDS)]
         playbook.write_text(
             "".join(["- hosts: all\n  gather_facts: false\n  tasks:\n", *tasks]), encoding="utf-8"
@@ -132,11 +132,11 @@ def _ansible(
         yield Contender(name, command, environment)
 
 
-def _ini(server: Server, hosts: Sequence[str], ssh_arguments: str = "") -> str:
+def _ini(many: ManyHosts, hosts: Sequence[str], ssh_arguments: str = "") -> str:
     variables = {
-        "ansible_port": str(server.port),
-        "ansible_user": server.user,
-        "ansible_ssh_private_key_file": str(server.key),
+        "ansible_port": str(many.port),
+        "ansible_user": many.user,
+        "ansible_ssh_private_key_file": str(many.key_path),
         "ansible_python_interpreter": "/usr/bin/python3",
     }
     if ssh_arguments:

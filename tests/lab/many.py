@@ -12,6 +12,14 @@ from typing import Self
 from tests.lab.namespace import Namespace
 from tests.lab.sshd import make_key, prepare, start_sshd
 
+_OPTIONS = {
+    # Every address is the controller's own: nobody but the controller may come in.
+    "AllowUsers": "root@127.0.0.0/8",
+    "PasswordAuthentication": "no",
+    # An empty home: the account's .bashrc would be part of every channel's time.
+    "SetEnv": "HOME=/srv",
+}
+
 
 class ManyHosts:
     """One sshd, addressed as 127.0.1.1, 127.0.1.2…; a context manager.
@@ -32,7 +40,7 @@ class ManyHosts:
             self.known_hosts = self.directory / "known_hosts"
             key = prepare(self._machine, client)
             self.port = _free_port()
-            start_sshd(self._machine, "0.0.0.0", self.port, {})
+            start_sshd(self._machine, "0.0.0.0", self.port, _OPTIONS)
         except BaseException:
             self.close()
             raise
