@@ -19,7 +19,7 @@ from engine.journal.chain import BEGINNING, Head
 if TYPE_CHECKING:
     from pathlib import Path
 
-_TRIES = 20
+_TRIES = 10
 _PAUSE = 0.05
 """Seconds between tries: a process that only asks who is alive holds the lock for a moment."""
 

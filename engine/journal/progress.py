@@ -63,14 +63,15 @@ def progress(events: Sequence[Event]) -> Progress:
     ends = [event for event in events if isinstance(event, RunEnded | RunResumed)]
     judged = [event for event in events if isinstance(event, SeverityJudged)]
     phases = [event.phase for event in events if isinstance(event, PhaseStarted)]
-    open_intents = unknown(events)
+    unsure = unknown(events)
+    doubtful = {_key(intent) for intent in unsure}
     end = ends[-1] if ends else None
     return Progress(
         started=events[0],
-        finished={key: results[key] for key in results.keys() - set(map(_key, open_intents))},
+        finished={key: result for key, result in results.items() if key not in doubtful},
         severity=judged[-1] if judged else None,
         approvals=tuple(event for event in events if isinstance(event, ApprovalAnswered)),
-        unknown=open_intents,
+        unknown=unsure,
         phase=phases[-1] if phases else None,
         ended=end if isinstance(end, RunEnded) else None,
     )

@@ -76,7 +76,7 @@ class SqliteJournal:
             rows = database.execute("SELECT run FROM runs ORDER BY number DESC").fetchall()
         known = [str(run) for (run,) in rows]
         # One that only its claim remembers is found too: its events then say that it is lost.
-        return choose(prefix, known + sorted(set(self._claimed()) - set(known), reverse=True))
+        return choose(prefix, known + sorted(self._claimed() - set(known), reverse=True))
 
     def events(self, run: str) -> list[Event]:
         """As `Journal.events`."""
@@ -87,6 +87,8 @@ class SqliteJournal:
             records = database.execute(
                 "SELECT number, event, hash FROM records WHERE run = ? ORDER BY number", (run,)
             ).fetchall()
+        if claim is None and not records:
+            raise JournalError(f"nothing of run {run} is in the journal")
         verify(run, records, end=end, durable=claim.durable if claim else BEGINNING)
         return [_decoded(run, number, event) for number, event, _ in records]
 
@@ -128,13 +130,11 @@ class SqliteJournal:
             raise JournalError(f"not a run's id: {run!r}")
         return self._claims / run
 
-    def _claimed(self) -> list[str]:
-        """The runs whose claims say that something was recorded."""
+    def _claimed(self) -> set[str]:
+        """The runs that were ever begun, as the claims have it."""
         if not self._claims.is_dir():
-            return []
-        return [
-            path.name for path in self._claims.iterdir() if (claim := kept(path)) and claim.last
-        ]
+            return set()
+        return {path.name for path in self._claims.iterdir()}
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

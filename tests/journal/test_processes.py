@@ -1,0 +1,92 @@
+"""Several processes, and processes that are killed. Nothing acknowledged may be lost."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.journal import open_journal
+from tests.journal.processes import claim, context, event, write, write_until_killed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.events import Event
+
+
+@pytest.mark.parametrize(
+    "rounds",
+    [30, pytest.param(10_000, marks=[pytest.mark.sweep, pytest.mark.timeout(3600)])],
+)
+def test_kill_9_loses_nothing_that_was_acknowledged(path: Path, rounds: int) -> None:
+    events: list[Event] = []
+    for number in range(rounds):
+        run = str(number // 3)  # each run is killed three times, and goes on
+        first = len(events) if number % 3 else 0
+        last = write_and_kill(path, run, first, random.randint(1, 40))  # noqa: S311
+
+        with open_journal(str(path)) as journal:
+            assert not journal.alive(run)
+            events = journal.events(run)
+            assert journal.missing(run) == 0
+        assert len(events) > last
+        assert events == [event(each) for each in range(len(events))]
+
+
+def write_and_kill(path: Path, run: str, first: int, after: int) -> int:
+    """Kill a writer after so many more events; the last number that it was sure of."""
+    ours, theirs = context().Pipe(duplex=False)
+    process = context().Process(target=write_until_killed, args=(str(path), run, first, theirs))
+    process.start()
+    theirs.close()
+    with ours:
+        last: int = [ours.recv() for _ in range(after)][-1]
+        process.kill()
+        with suppress(EOFError):
+            while True:
+                last = ours.recv()
+    process.join()
+    process.close()
+    return last
+
+
+def test_runs_of_several_processes_stand_side_by_side(path: Path) -> None:
+    runs = ["a", "b", "c", "d"]
+    barrier = context().Barrier(len(runs))
+    processes = [
+        context().Process(target=write, args=(str(path), run, 100, barrier)) for run in runs
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    with open_journal(str(path)) as journal:
+        for run in runs:
+            assert journal.events(run) == [event(number) for number in range(100)]
+
+
+@pytest.mark.parametrize(
+    "races", [3, pytest.param(1_000, marks=[pytest.mark.sweep, pytest.mark.timeout(3600)])]
+)
+def test_of_8_processes_that_want_one_run_one_gets_it(path: Path, races: int) -> None:
+    for race in range(races):
+        barrier = context().Barrier(8)
+        pipes = [context().Pipe(duplex=False) for _ in range(8)]
+        processes = [
+            context().Process(target=claim, args=(str(path), str(race), barrier, theirs))
+            for _, theirs in pipes
+        ]
+        for process in processes:
+            process.start()
+        won = [ours.recv() for ours, _ in pipes]
+        for process in processes:
+            process.join()
+        for connection in (connection for pipe in pipes for connection in pipe):
+            connection.close()
+
+        assert sorted(won) == [False] * 7 + [True]

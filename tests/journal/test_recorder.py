@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.events import ApprovalAnswered, PhaseEnded, RunResumed
+from engine.journal.claim import Claim
+from engine.journal.database import prepare
+from engine.journal.recorder import SqliteRecorder
+from tests.journal.events import RUN, action, at, ended, intent, look, started, task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.events import Event
+
+NORMAL, FULL = 1, 2
+
+
+@pytest.mark.parametrize(
+    ("event", "level"),
+    [
+        (started(), FULL),
+        (RunResumed(at=at(1), user="ann", options={}), FULL),
+        (ApprovalAnswered(by="ann", how="terminal", approved=[], refused=[]), FULL),
+        (intent(1), FULL),
+        (action(1), FULL),
+        (action(1, status="unknown"), FULL),
+        (ended(), FULL),
+        (task(1), NORMAL),
+        (look(5, holds=True), NORMAL),
+        (PhaseEnded(at=at(1), phase="investigate", seconds=1), NORMAL),
+    ],
+)
+def test_what_a_promise_hangs_on_waits_for_the_disk(path: Path, event: Event, level: int) -> None:
+    prepare(path, used=False)
+    claim = Claim(path.with_name("claims") / RUN, RUN)
+
+    with SqliteRecorder(path, RUN, claim) as recorder:
+        recorder.tell(started())
+        recorder.tell(task(1))
+        recorder.tell(event)
+
+        (synchronous,) = recorder._database.execute("PRAGMA synchronous").fetchone()
+        assert synchronous == level
+
+
+@pytest.mark.lab
+def test_a_full_disk_stops_the_next_action_and_loses_nothing(tmp_path: Path) -> None:
+    fill = 'mount -t tmpfs -o size=512k none "$1" && exec "$2" -m tests.journal.filling "$1"'
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", fill, "sh", str(tmp_path), sys.executable],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    told = json.loads(done.stdout)
+    assert told["told"] > 20
+    assert [("the disk is full" in error) for error in told["errors"]] == [True, True]
+    assert told["held"]
+    assert told["whole"]
