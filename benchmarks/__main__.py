@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import document, fleet, programs, startup
+from benchmarks import document, fleet, journal, programs, scale, startup
 from benchmarks.measure import Case, ContenderFailed, measure
 from tests.lab.many import ManyHosts
 
@@ -23,33 +23,50 @@ PAGE = programs.ROOT / "docs" / "benchmarks.md"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a part needs: the programs, a directory of its own, and how many hosts."""
+    """What a part needs: the programs, a directory of its own, numbers of hosts and of runs."""
 
     programs: programs.Programs
     directory: Path
     hosts: tuple[int, ...]
+    runs: int
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One section of the page: its heading, and how its cases come about."""
+    """One section of the page: its heading, and what measures its tables one by one."""
 
     about: str
-    cases: Callable[[Setting], Generator[Case]]
+    tables: Callable[[Setting], Generator[str]]
 
 
-def _startup(setting: Setting) -> Generator[Case]:
-    return startup.cases(setting.programs, setting.directory)
+def _compared(cases: Generator[Case], runs: int) -> Generator[str]:
+    with contextlib.closing(cases):
+        for case in cases:
+            yield document.table(case, measure(case, runs))
 
 
-def _fleet(setting: Setting) -> Generator[Case]:
+def _startup(setting: Setting) -> Generator[str]:
+    return _compared(startup.cases(setting.programs, setting.directory), setting.runs)
+
+
+def _fleet(setting: Setting) -> Generator[str]:
     with ManyHosts(max(setting.hosts)) as many:
-        yield from fleet.cases(setting.programs, many, setting.hosts)
+        yield from _compared(fleet.cases(setting.programs, many, setting.hosts), setting.runs)
+
+
+def _scale(setting: Setting) -> Generator[str]:
+    return _compared(scale.cases(setting.programs, setting.directory), setting.runs)
+
+
+def _journal(setting: Setting) -> Generator[str]:
+    return journal.tables(setting.programs, setting.runs)
 
 
 PARTS = {
     "startup": Part("Start-up", _startup),
     "fleet": Part("Over SSH", _fleet),
+    "scale": Part("Large inputs", _scale),
+    "journal": Part("Journal", _journal),
 }
 
 
@@ -66,8 +83,8 @@ def main() -> int:
         installed = programs.install()
         for name in options.parts:
             with tempfile.TemporaryDirectory(prefix="quell-bench-") as directory:
-                setting = Setting(installed, Path(directory), tuple(options.hosts))
-                text = _measure(name, setting, options.runs)
+                setting = Setting(installed, Path(directory), options.hosts, options.runs)
+                text = _measure(name, setting)
             document.write(options.page, name, text)
     except ContenderFailed as failure:
         print(failure, file=sys.stderr)
@@ -79,14 +96,13 @@ def main() -> int:
     return 0
 
 
-def _measure(name: str, setting: Setting, runs: int) -> str:
+def _measure(name: str, setting: Setting) -> str:
     part = PARTS[name]
-    text = document.section(name, part.about, setting.programs.versions, runs)
-    print(f"\n{text}", flush=True)
-    with contextlib.closing(part.cases(setting)) as cases:
-        for case in cases:
-            table = document.table(case, measure(case, runs))
-            print(table, flush=True)
+    text = document.section(name, part.about, setting.programs.versions, setting.runs)
+    print(f"\n{text}", end="", flush=True)
+    with contextlib.closing(part.tables(setting)) as tables:
+        for table in tables:
+            print(table, end="", flush=True)
             text += table
     return text
 
@@ -109,8 +125,8 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _counts(text: str) -> list[int]:
-    counts = [int(count) for count in text.split(",")]
+def _counts(text: str) -> tuple[int, ...]:
+    counts = tuple(int(count) for count in text.split(","))
     if min(counts) < 1:
         raise argparse.ArgumentTypeError("one host at least")
     return counts

@@ -61,15 +61,20 @@ def _processor() -> str:
 
 
 def table(case: Case, costs: Mapping[str, Cost]) -> str:
-    """A case's results; without quell's there is nothing to compare with, and no ratio."""
+    """A case's results, each compared with the first contender's."""
     first = costs[case.contenders[0].name]
-    lines = [f"\n### {case.title}\n", "| | wall | CPU | memory | ratio |", "|---|--:|--:|--:|--:|"]
-    for name, cost in costs.items():
-        lines.append(
-            f"| {name} | {cost.wall:.2f} s | {cost.cpu:.2f} s "
-            f"| {cost.memory / 2**20:.0f} MiB | {cost.wall / first.wall:.1f} |"
-        )
-    return "\n".join(lines) + "\n"
+    rows = (
+        f"| {name} | {cost.wall:.2f} s | {cost.cpu:.2f} s "
+        f"| {cost.memory / 2**20:.0f} MiB | {cost.wall / first.wall:.2f} |"
+        for name, cost in costs.items()
+    )
+    head = ("| | wall | CPU | memory | ratio |", "|---|--:|--:|--:|--:|")
+    return lines("", f"### {case.title}", "", *head, *rows)
+
+
+def lines(*each: str) -> str:
+    """Lines of the page, each ended."""
+    return "".join(f"{line}\n" for line in each)
 
 
 def write(path: Path, part: str, text: str) -> None:
