@@ -96,6 +96,12 @@ class TaskStarted(Base, frozen=True, kw_only=True):
     until: float | None = None
 
 
+class WaveEnded(Base, frozen=True, kw_only=True):
+    """These tasks have ended on all their hosts. Progress, as `TaskStarted`."""
+
+    tasks: list[str]
+
+
 class Looked(Base, frozen=True, kw_only=True):
     """One look of a probe with `within` or `hold`, or of a `verify`.
 
@@ -269,6 +275,7 @@ Event = (
     | PhaseStarted
     | PhaseEnded
     | TaskStarted
+    | WaveEnded
     | Looked
     | TaskEnded
     | SeverityJudged
@@ -281,6 +288,10 @@ Event = (
     | Interruption
     | RunEnded
 )
+
+
+PROGRESS = (TaskStarted, WaveEnded)
+"""Events for those who watch; the journal does not keep them."""
 
 
 class Sink(Protocol):

@@ -1,0 +1,245 @@
+"""What a person sees of a run: grouped by task, findings first."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from functools import singledispatchmethod
+from typing import TYPE_CHECKING
+
+from engine import events as e
+from engine.cli.detail import details, diff_lines
+from engine.cli.style import Painter, count, duration, names
+from engine.redact import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.cli.screen import Screen
+
+SYMBOLS = {
+    "unknown": ("?", "magenta"),
+    "unreachable": ("✗", "red"),
+    "failed": ("✗", "red"),
+    "finding": ("!", "yellow"),
+    "changed": ("~", "yellow"),
+    "ok": ("✓", "green"),
+    "skipped": ("-", "dim"),
+}
+"""How a task ended: the symbol and its colour, the gravest first."""
+
+LABEL = 12
+NAME = 26
+"""Columns of a phase's name and of a task's."""
+SAY_AGAIN = 30.0
+"""Seconds between two words on a long wait, where nothing moves on the screen."""
+
+
+class Console:
+    """A sink for people."""
+
+    def __init__(
+        self, screen: Screen, *, colour: bool, live: bool, verbosity: int = 0, diff: bool = False
+    ) -> None:
+        """Show on this screen.
+
+        Args:
+            screen: where lines go.
+            colour: whether to use it.
+            live: the screen shows what is under way by itself.
+            verbosity: 1 tells results and skipped tasks, 2 more of their output.
+            diff: show each change's before and after.
+        """
+        self._screen = screen
+        self._paint = Painter(colour=colour)
+        self._live = live
+        self._verbosity = verbosity
+        self._diff = diff
+        self._ended: dict[str, list[e.TaskEnded]] = defaultdict(list)
+        self._under_way: dict[tuple[str, str], str] = {}
+        self._said: dict[tuple[str, str], float] = {}
+        self._run = ""
+
+    @singledispatchmethod
+    def tell(self, event: e.Event) -> None:  # the rest registers for its kind
+        """Show it, if it is for people."""
+
+    # ── the run ──
+
+    @tell.register
+    def _(self, event: e.RunStarted) -> None:
+        self._run = event.run
+        mode = " · check mode: nothing will be changed" if event.check else ""
+        title = self._paint("bold", escape(event.playbook))
+        self._line(f"{title} · run {event.run} · {count(len(event.hosts), 'host')}{mode}")
+        self._line("")
+
+    @tell.register
+    def _(self, event: e.RunResumed) -> None:
+        self._line(f"{self._paint('bold', 'Going on')} with what ended before")
+        self._line("")
+
+    @tell.register
+    def _(self, event: e.Interruption) -> None:
+        self._line(self._paint("magenta", f"Interrupted by {event.signal}: nothing more is begun"))
+
+    @tell.register
+    def _(self, event: e.RunEnded) -> None:
+        self._line("")
+        width = max((len(host) for host in event.recap), default=0)
+        for host, counts in event.recap.items():
+            row = " ".join(self._counted(name, number) for name, number in counts.items())
+            self._line(f"{escape(host):<{width}}  {row}")
+        colour = "green" if event.exit_code == 0 else "red"
+        outcome = self._paint(colour, event.outcome.upper())
+        self._line(f"{outcome} in {duration(event.seconds)} · quell show {self._run}".rstrip())
+        if event.message:
+            self._line(escape(event.message))
+        self._screen.close()
+
+    def _counted(self, name: str, number: int) -> str:
+        text = f"{name}={number}"
+        grave = name in ("failed", "unreachable")
+        return self._paint("red", text) if number and grave else text
+
+    # ── phases ──
+
+    @tell.register
+    def _(self, event: e.PhaseStarted) -> None:
+        if event.phase == "severity":
+            return
+        what = event.note or f"{count(event.tasks, 'task')} × {count(event.hosts, 'host')}"
+        self._screen.begin(self._headed(event.phase, what))
+
+    @tell.register
+    def _(self, event: e.PhaseEnded) -> None:
+        self._flush(list(self._ended))
+        self._under_way.clear()
+        self._screen.end(duration(event.seconds))
+
+    @tell.register
+    def _(self, event: e.SeverityJudged) -> None:
+        level = self._paint("bold", event.level or "none: no rule holds")
+        parts = [f"{level}  {escape(event.because)}".rstrip()]
+        if event.level and event.of > 1:
+            parts.append(f"on {len(event.hosts)} of {event.of} hosts")
+        if event.acknowledge_by:
+            by = event.acknowledge_by
+            left = (by - e.now()).total_seconds()
+            word = f"{duration(left)} left" if left > 0 else f"missed by {duration(-left)}"
+            parts.append(f"acknowledge by {by.astimezone():%H:%M} ({word})")
+        self._line(self._headed("severity", " · ".join(parts)))
+        for why in event.unjudged:
+            self._line(self._paint("yellow", f"  ! not judged: {escape(why)}"))
+
+    def _headed(self, phase: str, text: str) -> str:
+        return f"{self._paint('bold', f'{phase.upper():<{LABEL}}')} {text}"
+
+    # ── tasks ──
+
+    @tell.register
+    def _(self, event: e.TaskStarted) -> None:
+        self._under_way[event.task, event.host] = event.name
+        self._show_progress()
+
+    @tell.register
+    def _(self, event: e.Looked) -> None:
+        cell = (event.task, event.host)
+        word = "holds" if event.holds else "not yet"
+        far = f"{duration(event.elapsed)} of {duration(event.total)}"
+        text = f"{event.name}  {event.host}  {word} · {far} · {escape(event.summary)}"
+        self._under_way[cell] = text
+        self._show_progress()
+        last = self._said.get(cell)
+        if not self._live and (last is None or time.monotonic() - last >= SAY_AGAIN):
+            self._said[cell] = time.monotonic()
+            self._line(f"  … {text}")
+
+    @tell.register
+    def _(self, event: e.TaskEnded) -> None:
+        self._ended[event.task].append(event)
+        self._under_way.pop((event.task, event.host), None)
+        self._show_progress()
+
+    @tell.register
+    def _(self, event: e.WaveEnded) -> None:
+        self._flush(event.tasks)
+
+    def _show_progress(self) -> None:
+        if not self._live:
+            return
+        by_text: dict[str, list[str]] = defaultdict(list)
+        for (_, host), text in self._under_way.items():
+            by_text[text].append(host)
+        lines = [f"  … {escape(text)}  {names(hosts, 6)}" for text, hosts in by_text.items()]
+        self._screen.progress([self._paint("dim", line) for line in lines[:8]])
+
+    def _flush(self, tasks: Sequence[str]) -> None:
+        for task in tasks:
+            if ended := self._ended.pop(task, None):
+                self._show_task(ended)
+
+    def _show_task(self, ended: list[e.TaskEnded]) -> None:
+        """One line for each different end of a task, with the hosts that share it."""
+        alike: dict[tuple[str, str], list[e.TaskEnded]] = defaultdict(list)
+        for event in ended:
+            if event.status != "skipped" or self._verbosity:
+                alike[event.status, _words(event)].append(event)
+        order = list(SYMBOLS)
+        name = escape(ended[0].name)
+        for (status, words), same in sorted(alike.items(), key=lambda a: order.index(a[0][0])):
+            symbol, colour = SYMBOLS[status]
+            where = names(list(dict.fromkeys(event.host for event in same)))
+            ignored = self._paint("dim", "  (ignored)") if same[0].ignored else ""
+            head = f"  {self._paint(colour, symbol)} {name:<{NAME}}"
+            self._line(f"{head} {where}  {words}{ignored}".rstrip())
+            name = ""
+            if self._verbosity:
+                for event in same:
+                    self._lines(details(event, self._verbosity))
+
+    # ── changes ──
+
+    @tell.register
+    def _(self, event: e.ChangePredicted) -> None:
+        item = f" [{escape(event.item)}]" if event.item else ""
+        symbol = self._paint("yellow", "~")
+        summary = escape(str(event.change["summary"]))
+        self._line(f"  {symbol} {escape(event.name):<{NAME}} {event.host}{item}  would: {summary}")
+        if self._diff:
+            self._lines(diff_lines(event.change["before"], event.change["after"], self._paint))
+
+    @tell.register
+    def _(self, event: e.NotPredicted) -> None:
+        symbol = self._paint("yellow", "~")
+        why = f"cannot be predicted: {escape(event.why)}"
+        self._line(f"  {symbol} {escape(event.name):<{NAME}} {event.host}  {why}")
+
+    @tell.register
+    def _(self, event: e.GuardHeld) -> None:
+        where = f" on {event.host}" if event.host else ""
+        self._line(self._paint("red", f"  ✗ refused{where}: {escape(event.message)}"))
+
+    @tell.register
+    def _(self, event: e.ApprovalAnswered) -> None:
+        number = count(len(event.approved), "change")
+        if event.approved:
+            self._line(self._paint("dim", f"  approved: {number}, by {event.by} ({event.how})"))
+        if event.refused:
+            self._line(self._paint("dim", f"  not approved: {count(len(event.refused), 'change')}"))
+
+    def _line(self, text: str) -> None:
+        self._screen.line(text)
+
+    def _lines(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._line(line)
+
+
+def _words(event: e.TaskEnded) -> str:
+    """What is said of an end: what was seen, and what is wrong with it."""
+    item = f"[{event.item}] " if event.item else ""
+    known = [event.summary, event.message]
+    if event.status == "ok" or event.message in event.summary:
+        known = [event.summary or event.message]
+    return escape(item + " · ".join(part for part in known if part))

@@ -1,0 +1,37 @@
+"""`quell resume`: go on with a run that waits, was interrupted, failed, or was broken off."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("run", metavar="RUN", default="last")
+@click.option("--yes", is_flag=True, help="Apply the changes without asking.")
+@click.option("-k", "--ask-pass", is_flag=True, help="Ask for the SSH password.")
+@click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
+@click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
+@click.option("--journal", metavar="URL", help="Another journal than your own.")
+@click.option("-v", "--verbose", count=True, help="More of the results; -vv, -vvv: all of it.")
+def command(
+    run: str,
+    *,
+    yes: bool,
+    ask_pass: bool,
+    diff: bool,
+    as_json: bool,
+    journal: str | None,
+    verbose: int,
+) -> int:
+    """Go on with RUN: its id, the start of it, or `last`.
+
+    What ended is not run again. An action whose outcome nobody saw is looked at first, and never
+    sent again without a yes.
+    """
+    from engine.cli import session
+
+    password = click.prompt("SSH password", hide_input=True, err=True) if ask_pass else None
+    manner = session.Manner(
+        yes=yes, json=as_json, verbosity=verbose, diff=diff, journal=journal, password=password
+    )
+    return session.go_on(run, manner)

@@ -1,0 +1,137 @@
+"""`quell run`: a playbook on the hosts of an inventory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.execution.options import CONNECT_TIMEOUT, FORKS
+
+_PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
+
+
+@click.command(epilog="Investigating is free and always safe; mitigating needs a yes.")
+@click.argument("playbook", type=click.Path())
+@click.option(
+    "-i",
+    "--inventory",
+    multiple=True,
+    metavar="SOURCE",
+    help="File, directory, or `h1,h2,`; may be repeated. Without one: this machine only.",
+)
+@click.option("-l", "--limit", metavar="PATTERN", help="Fewer hosts: a pattern, or @file.")
+@click.option(
+    "-e",
+    "--extra-vars",
+    multiple=True,
+    metavar="VALUES",
+    help="Inputs: k=v, YAML/JSON, or @file; may be repeated.",
+)
+@click.option("-C", "--check", is_flag=True, help="Change nothing; say what would be changed.")
+@click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
+@click.option("--yes", is_flag=True, help="Apply the changes without asking.")
+@click.option("--only", metavar="PHASE", type=click.Choice(_PHASES), help="Run only this phase.")
+@click.option("-t", "--tags", multiple=True, help="Run only tasks with one of these tags.")
+@click.option("--skip-tags", multiple=True, help="Leave out tasks with one of these tags.")
+@click.option(
+    "-f",
+    "--forks",
+    default=FORKS,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Hosts at a time.",
+)
+@click.option("-u", "--user", help="The account on the hosts, where the inventory names none.")
+@click.option("-k", "--ask-pass", is_flag=True, help="Ask for the SSH password.")
+@click.option("--private-key", "--key-file", type=click.Path(), help="The SSH key, likewise.")
+@click.option(
+    "-T",
+    "--timeout",
+    default=CONNECT_TIMEOUT,
+    show_default=True,
+    type=click.FloatRange(0.1, 600),
+    help="Seconds to connect.",
+)
+@click.option(
+    "-M", "--module-path", multiple=True, type=click.Path(), help="A directory with more modules."
+)
+@click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
+@click.option("--journal", metavar="URL", help="Another journal than your own.")
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="With --check: exit 6 if there would be changes."
+)
+@click.option("--syntax-check", is_flag=True, help="Only check the playbook and the inventory.")
+@click.option("--list-hosts", is_flag=True, help="Only list the hosts that would be reached.")
+@click.option("--list-tasks", is_flag=True, help="Only list the tasks that would be run.")
+@click.option("-v", "--verbose", count=True, help="More of the results; -vv, -vvv: all of it.")
+def command(playbook: str, **said: Any) -> int:
+    """Run PLAYBOOK: investigate, classify, predict, ask, mitigate, verify, resolve."""
+    from engine.cli import session
+    from engine.cli.extra import extra_vars
+    from engine.execution.options import Options
+
+    options = Options(
+        playbook=str(Path(playbook).absolute()),
+        inventory=[_absolute(source) for source in said["inventory"]],
+        extra=extra_vars(said["extra_vars"]),
+        limit=_limit(said["limit"]),
+        check=said["check"],
+        only=said["only"],
+        tags=_split(said["tags"]),
+        skip_tags=_split(said["skip_tags"]),
+        forks=said["forks"],
+        user=said["user"],
+        private_key=said["private_key"] and _absolute(said["private_key"]),
+        timeout=said["timeout"],
+        module_path=[_absolute(path) for path in said["module_path"]],
+        detailed_exitcode=said["detailed_exitcode"],
+    )
+    password = None
+    if said["ask_pass"]:
+        password = click.prompt("SSH password", hide_input=True, err=True)
+    if said["syntax_check"] or said["list_hosts"] or said["list_tasks"]:
+        return _only_list(options, hosts=said["list_hosts"], tasks=said["list_tasks"])
+    manner = session.Manner(
+        yes=said["yes"],
+        json=said["as_json"],
+        verbosity=said["verbose"],
+        diff=said["diff"],
+        journal=said["journal"],
+        password=password,
+    )
+    return session.start(options, manner)
+
+
+def _only_list(options: Any, *, hosts: bool, tasks: bool) -> int:
+    from engine.execution.assemble import prepare
+
+    plan = prepare(options).plan
+    if hosts:
+        for host in plan.every_host():
+            click.echo(host)
+    if tasks:
+        for phase, its_tasks in plan.phases.items():
+            click.echo(f"{phase}:")
+            for task in its_tasks:
+                where = ", ".join(plan.grid[task.id]) or "no host"
+                click.echo(f"  {task.name}  ({task.module}) on {where}")
+    if not hosts and not tasks:
+        click.echo(f"{options.playbook}: no problems")
+    return 0
+
+
+def _absolute(source: str) -> str:
+    """A path that means the same from anywhere; a list of hosts stays as it is."""
+    return source if "," in source else str(Path(source).expanduser().absolute())
+
+
+def _limit(limit: str | None) -> str | None:
+    if limit is not None and limit.startswith("@"):
+        return f"@{Path(limit[1:]).absolute()}"
+    return limit
+
+
+def _split(tags: tuple[str, ...]) -> list[str]:
+    return [tag.strip() for given in tags for tag in given.split(",") if tag.strip()]

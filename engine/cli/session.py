@@ -1,0 +1,157 @@
+"""One run on the command line: sinks, signals, the run itself, and its exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.cli.approver import NobodyToAsk, TerminalApprover
+from engine.cli.console import Console
+from engine.cli.screen import PlainScreen
+from engine.cli.style import is_terminal, wants_colour
+from engine.errors import InputError
+from engine.execution.assemble import assemble, new_run_id, options_of, prepare
+from engine.journal import open_journal
+from engine.journal.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.cli.screen import Screen
+    from engine.events import Event, Sink
+    from engine.execution.approval import Approver
+    from engine.execution.assemble import Prepared
+    from engine.execution.options import Options
+    from engine.execution.run import Run
+    from engine.journal.base import Recorder
+    from engine.journal.progress import Progress
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run behaves towards the person.
+
+    Args:
+        yes: nobody need be asked.
+        json: events as JSON Lines on stdout, and nothing else there.
+        verbosity: how often `-v` was said.
+        diff: show each change's before and after.
+        journal: its URL; None for the user's own.
+        password: for SSH, from the prompt of `-k`.
+    """
+
+    yes: bool = False
+    json: bool = False
+    verbosity: int = 0
+    diff: bool = False
+    journal: str | None = None
+    password: str | None = None
+
+
+def start(options: Options, manner: Manner) -> int:
+    """Begin a run, and see it through.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: something is wrong with what was given; no host was contacted.
+        JournalError: what happens could not be recorded; nothing more was sent.
+    """
+    prepared = prepare(options, password=manner.password)
+    run_id = new_run_id()
+    with open_journal(manner.journal) as journal, journal.begin(run_id) as recorder:
+        return _execute(prepared, run_id, recorder, manner, None)
+
+
+def go_on(run: str, manner: Manner) -> int:
+    """Resume a run, and see it through.
+
+    Args:
+        run: its id, the start of it, or `last`.
+        manner: how to behave this time.
+
+    Raises:
+        InputError: there is nothing to go on with, or its playbook has changed.
+        GuardRefused: a living process is at it.
+        JournalError: as `start`.
+    """
+    with open_journal(manner.journal, create=False) as journal:
+        run_id = journal.find(run)
+        with journal.begin(run_id) as recorder:
+            so_far = progress(journal.events(run_id))
+            if so_far.ended is not None and so_far.ended.outcome in ("resolved", "done", "checked"):
+                raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
+            prepared = prepare(options_of(so_far), password=manner.password)
+            return _execute(prepared, run_id, recorder, manner, so_far)
+
+
+def _execute(
+    prepared: Prepared,
+    run_id: str,
+    recorder: Recorder,
+    manner: Manner,
+    so_far: Progress | None,
+) -> int:
+    screen = _screen()
+    interrupted: list[str] = []
+    console = Console(
+        screen,
+        colour=wants_colour(sys.stderr),
+        live=is_terminal(sys.stderr),
+        verbosity=manner.verbosity,
+        diff=manner.diff,
+    )
+    sinks: list[Sink] = [recorder, console, *([JsonLines()] if manner.json else [])]
+    approver: Approver = NobodyToAsk()
+    if sys.stdin.isatty() and is_terminal(sys.stderr):
+        approver = TerminalApprover(screen, lambda: bool(interrupted))
+    assembled = assemble(prepared, run_id, sinks, approver, yes=manner.yes, progress=so_far)
+    with ExitStack() as stack:
+        stack.callback(screen.close)
+        stack.callback(assembled.links.close)
+        stack.enter_context(_signals_reach(assembled.run, interrupted))
+        assembled.tell(assembled.opening)
+        return assembled.run.execute().exit_code
+
+
+def _screen() -> Screen:
+    if not is_terminal(sys.stderr):
+        return PlainScreen()
+    from engine.cli.live import LiveScreen
+
+    return LiveScreen(colour=wants_colour(sys.stderr))
+
+
+@contextmanager
+def _signals_reach(run: Run, interrupted: list[str]) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop the run in good order, instead of this process at once."""
+
+    def handle(number: int, _frame: object) -> None:
+        name = signal.Signals(number).name
+        interrupted.append(name)
+        run.interrupt(name)
+
+    known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    before = {number: signal.signal(number, handle) for number in known}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class JsonLines:
+    """A sink: one event a line on stdout."""
+
+    def tell(self, event: Event) -> None:
+        """Write it, and flush: whoever reads it may be waiting."""
+        from engine.events import encode
+
+        sys.stdout.buffer.write(encode(event) + b"\n")
+        sys.stdout.buffer.flush()

@@ -1,0 +1,1 @@
+"""Playbook × Hosts → events: planning, waves, the fleet, approval, and the run itself."""

@@ -1,0 +1,94 @@
+"""Who says yes: the playbook's author, the command line, or a person at the terminal."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from engine.errors import ApprovalNeeded
+from engine.events import ApprovalAnswered, ApprovalAsked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from engine.contract import Change
+    from engine.events import Event
+    from engine.execution.orders import Key
+    from engine.language.model import Approve
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change that waits for a yes."""
+
+    key: Key
+    name: str
+    change: Change
+    approve: Approve
+
+    @property
+    def host(self) -> str:
+        """Where."""
+        return self.key[1]
+
+
+class Approver(Protocol):
+    """Asks a person."""
+
+    def ask(self, proposals: Sequence[Proposal]) -> frozenset[Key] | None:
+        """Which of these may be applied; None where there is nobody to ask.
+
+        Raises:
+            Interrupted: the person pressed Ctrl-C instead.
+        """
+        ...
+
+
+class Approvals:
+    """Gathers the yes for each change, and says in the journal who gave it."""
+
+    def __init__(self, approver: Approver, tell: Callable[[Event], None], *, yes: bool) -> None:
+        """Ask this approver, unless `yes` was said on the command line."""
+        self._approver = approver
+        self._tell = tell
+        self.yes = yes
+
+    def settle(self, proposals: Sequence[Proposal]) -> frozenset[Key]:
+        """The keys of what may be applied.
+
+        Raises:
+            ApprovalNeeded: some of it needs a person and there is none.
+        """
+        open_ones = [p for p in proposals if not self._given(p)]
+        approved = {p.key for p in proposals} - {p.key for p in open_ones}
+        if not open_ones:
+            self._answered(proposals, approved, "--yes" if self.yes else "approve: auto")
+            return frozenset(approved)
+        hosts = sorted({p.host for p in open_ones})
+        self._tell(ApprovalAsked(changes=len(open_ones), hosts=hosts))
+        said = self._approver.ask(open_ones)
+        if said is None:
+            changes = "1 change waits" if len(open_ones) == 1 else f"{len(open_ones)} changes wait"
+            raise ApprovalNeeded(f"{changes} for a yes on {', '.join(hosts)}")
+        approved |= said
+        self._answered(proposals, approved, "terminal")
+        return frozenset(approved)
+
+    def _given(self, proposal: Proposal) -> bool:
+        return proposal.approve == "auto" or (self.yes and proposal.approve == "ask")
+
+    def _answered(self, proposals: Sequence[Proposal], approved: set[Key], how: str) -> None:
+        self._tell(
+            ApprovalAnswered(
+                by=getpass.getuser(),
+                how=how,
+                approved=[_said(p.key) for p in proposals if p.key in approved],
+                refused=[_said(p.key) for p in proposals if p.key not in approved],
+            )
+        )
+
+
+def _said(key: Key) -> str:
+    task, host, item = key
+    return f"{task}@{host}" if item is None else f"{task}@{host}[{item}]"

@@ -1,0 +1,261 @@
+"""Puts a run together: everything that can be wrong is found here, before a host is contacted."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import platform
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine import __version__
+from engine import inventory as inventories
+from engine.connections.links import Links
+from engine.connections.settings import Settings
+from engine.errors import InputError, Problem
+from engine.events import RunResumed, RunStarted, TaskEnded, now
+from engine.execution.approval import Approvals
+from engine.execution.bus import Bus
+from engine.execution.change import Changes
+from engine.execution.ending import Course
+from engine.execution.fleet import ThreadFleet
+from engine.execution.memory import Memory
+from engine.execution.options import Options
+from engine.execution.plan import Plan, Selection, make_plan
+from engine.execution.predict import Predictor
+from engine.execution.run import Run
+from engine.execution.stage import Stage
+from engine.execution.worker import Worker
+from engine.language import fill, load
+from engine.language.templates import Scope, Templates
+from engine.redact import Redactor
+from engine.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from engine.events import Event, Sink
+    from engine.execution.approval import Approver
+    from engine.execution.orders import Key
+    from engine.journal.progress import Progress
+    from engine.language.model import Playbook
+
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that could begin: nothing is contacted yet.
+
+    Args:
+        inputs: the playbook's, typed.
+        given: the inputs and all other `-e` values.
+        settings: how each host is reached.
+    """
+
+    options: Options
+    registry: Registry
+    playbook: Playbook
+    inputs: dict[str, Any]
+    given: dict[str, Any]
+    plan: Plan
+    settings: Mapping[str, Settings]
+    templates: Templates
+    redactor: Redactor
+
+
+def prepare(options: Options, *, password: str | None = None) -> Prepared:
+    """Load and check everything that the options name.
+
+    Args:
+        options: what the command line said.
+        password: for SSH, from the prompt of `-k`.
+
+    Raises:
+        InputError: something is wrong with the playbook, the inventory or the options.
+    """
+    path = Path(options.playbook)
+    registry = Registry(Path(p) for p in options.module_path)
+    inventory = inventories.load(options.inventory, playbook_dir=path.parent)
+    names = inventory.names() | options.extra.keys()
+    [playbook] = load([path], registry, inventory_names=frozenset(names))
+    inputs = fill(playbook, options.extra)
+    given = {**options.extra, **inputs}
+    templates = Templates()
+    redactor = Redactor()
+    selection = Selection(
+        options.limit, options.only, tuple(options.tags), tuple(options.skip_tags)
+    )
+    names_of_plan = Scope(given, playbook.text.vars, templates)
+    plan = make_plan(playbook, inventory, names_of_plan, selection)
+    settings = {
+        host: _settings(host, plan, given, options, password, templates)
+        for host in plan.every_host()
+    }
+    for one in settings.values():
+        if one.password:
+            redactor.learn(one.password)
+    return Prepared(options, registry, playbook, inputs, given, plan, settings, templates, redactor)
+
+
+def _settings(
+    host: str,
+    plan: Plan,
+    given: Mapping[str, Any],
+    options: Options,
+    password: str | None,
+    templates: Templates,
+) -> Settings:
+    """How a host is reached: the inventory says, `-e` overrides, flags fill in what is missing."""
+    variables = plan.inventory.variables(host)
+    scope = Scope({"inventory_hostname": host, **given}, variables, templates)
+    ours = {
+        name: given.get(name) if name in given else templates.render(value, scope)
+        for name, value in variables.items()
+        if name.startswith("ansible_")
+    }
+    ours |= {name: value for name, value in given.items() if name.startswith("ansible_")}
+    return Settings.from_variables(
+        host,
+        ours,
+        user=options.user,
+        password=password,
+        private_key=options.private_key,
+        timeout=options.timeout,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A run, ready to execute, and what must be closed after it."""
+
+    run: Run
+    links: Links
+    opening: Event
+    tell: Callable[[Event], None]
+
+
+def assemble(
+    prepared: Prepared,
+    run_id: str,
+    sinks: Sequence[Sink],
+    approver: Approver,
+    *,
+    yes: bool,
+    progress: Progress | None = None,
+) -> Assembled:
+    """Make every part of a run and join them.
+
+    Args:
+        prepared: what was loaded.
+        run_id: of the new run, or of the one that goes on.
+        sinks: told every event; the journal first.
+        approver: asks a person.
+        yes: nobody need be asked.
+        progress: what an earlier session of this run came to.
+    """
+    options, plan, templates = prepared.options, prepared.plan, prepared.templates
+    bus = Bus(prepared.redactor, sinks)
+    opened_at = progress.started.at if progress else now()
+    memory = Memory(
+        plan,
+        prepared.given,
+        _incident(run_id, prepared.playbook, opened_at, check=options.check),
+        templates,
+        prepared.redactor,
+    )
+    links = Links(prepared.settings)
+    worker = Worker(links, prepared.registry, templates, bus.tell)
+    fleet = ThreadFleet(worker.perform, options.forks)
+    past = finished(progress) if progress else {}
+    stage = Stage(plan, memory, fleet, templates, bus.tell, past)
+    unknown = {(i.task, i.host, i.item): i for i in progress.unknown} if progress else {}
+    changes = Changes(
+        stage,
+        Predictor(stage, prepared.registry, bus.tell, unknown),
+        Approvals(approver, bus.tell, yes=yes),
+        bus.tell,
+        check=options.check,
+    )
+    course = Course(check=options.check, detailed=options.detailed_exitcode)
+    run = Run(run_id, stage, changes, fleet, worker, templates, bus.tell, course=course)
+    opening = _opening(prepared, run_id, progress, opened_at)
+    return Assembled(run, links, opening, bus.tell)
+
+
+def finished(progress: Progress) -> dict[Key, TaskEnded]:
+    """What need not be run again; a skipped task is asked again, a failed one is tried again."""
+    good = ("ok", "changed", "finding")
+    return {
+        key: result
+        for key, result in progress.results.items()
+        if result.status in good or result.ignored
+    }
+
+
+def _incident(
+    run_id: str, playbook: Playbook, opened_at: datetime, *, check: bool
+) -> dict[str, Any]:
+    return {
+        "id": run_id,
+        "title": playbook.text.name,
+        "severity": None,
+        "channel": None,
+        "commander": None,
+        "opened_at": opened_at.isoformat(),
+        "acknowledge_by": None,
+        "check": check,
+    }
+
+
+def _opening(
+    prepared: Prepared, run_id: str, progress: Progress | None, opened_at: datetime
+) -> Event:
+    options: dict[str, Any] = msgspec.to_builtins(prepared.options)
+    if progress is not None:
+        return RunResumed(user=getpass.getuser(), options=options)
+    return RunStarted(
+        at=opened_at,
+        run=run_id,
+        playbook=prepared.playbook.text.name,
+        path=prepared.options.playbook,
+        digest=prepared.playbook.digest,
+        user=getpass.getuser(),
+        controller=platform.node(),
+        version=__version__,
+        check=prepared.options.check,
+        hosts=list(prepared.plan.hosts),
+        inputs=prepared.inputs,
+        options=options,
+    )
+
+
+def new_run_id() -> str:
+    """An id that sorts by time and can be said over the telephone: `20261123-1337-k3f9`."""
+    tail = "".join(secrets.choice(_ALPHABET) for _ in range(4))
+    return f"{datetime.now().astimezone():%Y%m%d-%H%M}-{tail}"
+
+
+def options_of(progress: Progress) -> Options:
+    """The options that a run was started with.
+
+    Raises:
+        InputError: its playbook has changed since.
+    """
+    options = msgspec.convert(progress.started.options, type=Options)
+    path = Path(options.playbook)
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(Problem(f"the run's playbook cannot be read: {error}")) from None
+    if digest != progress.started.digest:
+        hint = "a run goes on only with the text that it began with; start a new run"
+        raise InputError(
+            Problem("the playbook has changed since the run began", str(path), hint=hint)
+        )
+    return options

@@ -1,0 +1,51 @@
+"""The one way from a run to its sinks: secrets masked, order kept, the journal first."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.events import Event, Sink
+    from engine.redact import Redactor
+
+_WORDS = frozenset(
+    {"status", "phase", "mode", "run", "digest", "task", "module", "intent", "level"}
+)
+"""Fields that hold quell's own words; a secret that happens to equal one must not break them."""
+
+
+class Bus:
+    """Tells every sink each event; called from the run's thread and from workers."""
+
+    def __init__(self, redactor: Redactor, sinks: Sequence[Sink]) -> None:
+        """Tell these sinks, in this order: the journal comes first."""
+        self._redactor = redactor
+        self._sinks = sinks
+        self._lock = threading.Lock()
+
+    def tell(self, event: Event) -> None:
+        """Mask the event and hand it to each sink.
+
+        Raises:
+            JournalError: it could not be recorded; then no later sink has seen it.
+        """
+        masked = self._masked(event)
+        with self._lock:
+            for sink in self._sinks:
+                sink.tell(masked)
+
+    def _masked(self, event: Event) -> Event:
+        changed = {}
+        for name in event.__struct_fields__:
+            value = getattr(event, name)
+            if name in _WORDS or not isinstance(value, str | list | dict):
+                continue
+            masked = self._redactor.value(value)
+            if masked != value:
+                changed[name] = masked
+        return msgspec.structs.replace(event, **changed) if changed else event

@@ -1,0 +1,78 @@
+"""How a run ended, and with which exit code: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CHANGES_PREDICTED = 6
+
+
+@dataclass(slots=True)
+class Course:
+    """What happened on the way, as far as it decides the end.
+
+    Args:
+        interrupted: which signal asked to stop; empty where none did.
+        refused: a guard's words.
+        waiting: why nobody said yes.
+        not_resolved: what does not hold in `resolve`, or why that was not looked at.
+        resolve_held: every task of `resolve` held.
+        predicted: changes found in check mode.
+        check: nothing was to be changed.
+        detailed: check mode tells by its exit code whether there would be changes.
+    """
+
+    interrupted: str = ""
+    refused: str = ""
+    waiting: str = ""
+    not_resolved: list[str] = field(default_factory=list)
+    resolve_held: bool = False
+    predicted: int = 0
+    check: bool = False
+    detailed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a run: in a word, as an exit code, and what a person must know last."""
+
+    outcome: str
+    exit_code: int
+    message: str = ""
+
+
+def ending(course: Course, recap: Mapping[str, Mapping[str, int]], run: str) -> Ending:
+    """How it ended, the gravest first; the codes are those of the command line's reference."""
+    failed = _hosts_with(recap, "failed")
+    unreachable = _hosts_with(recap, "unreachable")
+    if course.interrupted:
+        message = f"stopped by {course.interrupted}; go on with: quell resume {run}"
+        return Ending("interrupted", 99, message)
+    if course.refused:
+        return Ending("refused", 5, course.refused)
+    if course.waiting:
+        message = f"{course.waiting}; nothing was changed. Go on with: quell resume {run} --yes"
+        return Ending("waiting for approval", 3, message)
+    if failed or course.not_resolved:
+        word = "failed" if failed and not course.not_resolved else "not resolved"
+        said = [f"failed on {', '.join(failed)}"] if failed else []
+        return Ending(word, 2, "; ".join([*said, *course.not_resolved]))
+    if unreachable:
+        return Ending("unreachable", 4, f"not reached: {', '.join(unreachable)}")
+    return _good_end(course)
+
+
+def _good_end(course: Course) -> Ending:
+    if course.check:
+        code = CHANGES_PREDICTED if course.detailed and course.predicted else 0
+        changes = "1 change" if course.predicted == 1 else f"{course.predicted} changes"
+        return Ending("checked", code, f"{changes} would be made; nothing was changed")
+    return Ending("resolved" if course.resolve_held else "done", 0)
+
+
+def _hosts_with(recap: Mapping[str, Mapping[str, int]], column: str) -> list[str]:
+    return sorted(host for host, counts in recap.items() if counts[column])

@@ -1,0 +1,163 @@
+"""The fleet seam: a wave goes in, outcomes come out as they come."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engine.execution.orders import Order, Outcome, Wave
+
+    Lane = tuple[Order, ...]
+
+PER_HOST = 8
+"""Lanes of one host at a time: sshd's MaxSessions is 10 by default, and dialling needs some."""
+
+
+class Fleet(Protocol):
+    """Runs waves somewhere."""
+
+    def run(self, wave: Wave) -> Iterator[Outcome]:
+        """Perform every order of the wave; yield outcomes in the order they arrive.
+
+        After `cancel` no further order is begun; what was begun is still yielded.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Begin nothing more, and make what waits stop waiting. Safe from a signal handler."""
+        ...
+
+    def revive(self) -> None:
+        """Work again after a cancel, for what must run whatever happened."""
+        ...
+
+
+class ThreadFleet:
+    """Threads of this process: so many hosts at a time, several lanes of a host side by side."""
+
+    def __init__(self, perform: Callable[[Order], Outcome], forks: int) -> None:
+        """Work with this function on at most `forks` hosts at a time."""
+        self._perform = perform
+        self._forks = forks
+        self._stopped = threading.Event()
+
+    def run(self, wave: Wave) -> Iterator[Outcome]:
+        """As the seam says.
+
+        Raises:
+            JournalError: an intent could not be recorded; nothing was sent for it.
+        """
+        schedule = _Schedule(wave.lanes, self._forks, self._stopped)
+        outcomes: SimpleQueue[Outcome | Exception | None] = SimpleQueue()
+
+        def work() -> None:
+            try:
+                while lane := schedule.take():
+                    self._walk(lane, outcomes)
+                    schedule.done(lane)
+            except Exception as error:  # noqa: BLE001  # crosses to the run's thread, is raised there
+                self.cancel()
+                schedule.wake()
+                outcomes.put(error)
+            finally:
+                outcomes.put(None)
+
+        size = min(len(wave.lanes), max(self._forks, PER_HOST))
+        threads = [threading.Thread(target=work, name=f"fleet-{n}") for n in range(size)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield from _until_all_ended(outcomes, size)
+        finally:
+            for thread in threads:
+                thread.join()
+
+    def _walk(self, lane: Lane, outcomes: SimpleQueue[Outcome | Exception | None]) -> None:
+        for order in lane:
+            if self._stopped.is_set():
+                return
+            outcome = self._perform(order)
+            outcomes.put(outcome)
+            if outcome.asks or (outcome.failed and not order.task.text.ignore_errors):
+                return
+
+    def cancel(self) -> None:
+        """As the seam says."""
+        self._stopped.set()
+
+    def revive(self) -> None:
+        """As the seam says."""
+        self._stopped.clear()
+
+
+def _until_all_ended(
+    outcomes: SimpleQueue[Outcome | Exception | None], threads: int
+) -> Iterator[Outcome]:
+    first_error: Exception | None = None
+    while threads:
+        got = outcomes.get()
+        if got is None:
+            threads -= 1
+        elif isinstance(got, Exception):
+            first_error = first_error or got
+        else:
+            yield got
+    if first_error is not None:
+        raise first_error
+
+
+class _Schedule:
+    """Which lane comes next: a new host while there is room for one, else the least busy."""
+
+    def __init__(self, lanes: tuple[Lane, ...], forks: int, stopped: threading.Event) -> None:
+        self._forks = forks
+        self._stopped = stopped
+        self._changed = threading.Condition()
+        self._waiting: dict[str, deque[Lane]] = {}
+        for lane in lanes:
+            self._waiting.setdefault(lane[0].host, deque()).append(lane)
+        self._new = deque(self._waiting)
+        self._running: Counter[str] = Counter()
+
+    def take(self) -> Lane | None:
+        """The next lane, waiting until one may begin; None when there is none any more."""
+        with self._changed:
+            while self._waiting and not self._stopped.is_set():
+                host = self._next_host()
+                if host is not None:
+                    return self._begin(host)
+                self._changed.wait()
+            return None
+
+    def _next_host(self) -> str | None:
+        if self._new and len(+self._running) < self._forks:
+            return self._new.popleft()
+        ready = [h for h, n in self._running.items() if 0 < n < PER_HOST and h in self._waiting]
+        return min(ready, key=self._running.__getitem__, default=None)
+
+    def _begin(self, host: str) -> Lane:
+        lanes = self._waiting[host]
+        lane = lanes.popleft()
+        if not lanes:
+            del self._waiting[host]
+        self._running[host] += 1
+        return lane
+
+    def done(self, lane: Lane) -> None:
+        """A lane ended: its host may take another, or make room for a new one."""
+        host = lane[0].host
+        with self._changed:
+            self._running[host] -= 1
+            if not self._running[host] and host in self._waiting:
+                self._new.appendleft(host)
+            self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Something else changed that those who wait should look at."""
+        with self._changed:
+            self._changed.notify_all()

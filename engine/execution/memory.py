@@ -1,0 +1,146 @@
+"""What the run knows of each host: its variables, what was registered, and how it fares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.execution.results import combined
+from engine.language.templates import Scope
+
+if TYPE_CHECKING:
+    from engine.execution.orders import Outcome
+    from engine.execution.plan import Plan
+    from engine.language.model import Task
+    from engine.language.templates import Templates
+    from engine.redact import Redactor
+
+COUNTS = ("ok", "changed", "unreachable", "failed", "skipped", "rescued", "ignored", "findings")
+"""Ansible's recap, and ours at the end."""
+
+
+class Memory:
+    """Used by the run's own thread only; orders carry what workers need."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        given: Mapping[str, Any],
+        incident: Mapping[str, Any],
+        templates: Templates,
+        redactor: Redactor,
+    ) -> None:
+        """Begin with what was given.
+
+        Args:
+            plan: where the hosts and the playbook's variables come from.
+            given: inputs and `-e` values: data, never rendered.
+            incident: the run's own facts, in scope as `incident`.
+            templates: renders variables.
+            redactor: learns what is read of the environment.
+        """
+        self._plan = plan
+        self._given = given
+        self.incident = dict(incident)
+        self._templates = templates
+        self._texts: dict[str, dict[str, Any]] = {}
+        self._registered: dict[str, dict[str, Any]] = {}
+        self._shared = {
+            "groups": dict(plan.inventory.groups),
+            "hostvars": _HostVars(self),
+            "env": _Environment(redactor),
+            "alert": {},
+        }
+        self.evidence: dict[str, set[str]] = {}
+        self.stopped: set[str] = set()
+        self.recap: dict[str, dict[str, int]] = {}
+
+    def texts(self, host: str) -> dict[str, Any]:
+        """The names whose values are templates, for a host."""
+        if host not in self._texts:
+            variables = self._plan.inventory.variables(host)
+            self._texts[host] = {**variables, **self._plan.playbook.text.vars}
+        return self._texts[host]
+
+    def data(self, host: str) -> dict[str, Any]:
+        """The names whose values are never rendered, for a host."""
+        return {
+            **self._shared,
+            "inventory_hostname": host,
+            "incident": self.incident,
+            "run_id": self.incident["id"],
+            "check_mode": self.incident["check"],
+            **self._given,
+            **self._registered.get(host, {}),
+        }
+
+    def scope(self, host: str) -> Scope:
+        """All names of a host."""
+        return Scope(self.data(host), self.texts(host), self._templates)
+
+    def register(self, task: Task, host: str, outcomes: list[Outcome]) -> None:
+        """Keep what a task came to on a host, under its name."""
+        own = self._registered.setdefault(host, {})
+        for outcome in outcomes:
+            if task.module == "set" and not outcome.failed:
+                own.update(outcome.result.get("vars", {}))
+        if task.text.register:
+            looped = task.text.loop is not None
+            own[task.text.register] = combined(outcomes) if looped else outcomes[-1].result
+            self.evidence.setdefault(task.text.register, set()).add(host)
+
+    def count(self, outcome: Outcome, *, ignored: bool) -> None:
+        """Add an outcome to its host's recap."""
+        counts = self.recap.setdefault(outcome.order.host, dict.fromkeys(COUNTS, 0))
+        column = {"finding": "ok", "unknown": "failed"}.get(outcome.status, outcome.status)
+        if ignored and column == "failed":
+            column = "ignored"
+        counts[column] += 1
+        if column == "changed":
+            counts["ok"] += 1
+        if outcome.result.get("finding") and outcome.status in ("finding", "failed"):
+            counts["findings"] += 1
+
+
+class _HostVars(Mapping[str, Scope]):
+    """`hostvars[host].name`: each host's names, looked up when asked for."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def __getitem__(self, host: str) -> Scope:
+        if host not in self:
+            raise KeyError(host)
+        return self._memory.scope(host)
+
+    def __contains__(self, host: object) -> bool:
+        return host in self._hosts()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hosts())
+
+    def __len__(self) -> int:
+        return len(self._hosts())
+
+    def _hosts(self) -> tuple[str, ...]:
+        plan = self._memory._plan  # one idea in two classes
+        return tuple(dict.fromkeys((*plan.inventory.hosts, *plan.every_host())))
+
+
+class _Environment(Mapping[str, str]):
+    """`env.NAME`: the controller's environment; what is read of it is a secret from then on."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def __getitem__(self, name: str) -> str:
+        value = os.environ[name]
+        self._redactor.learn(value)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        return len(os.environ)

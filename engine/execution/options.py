@@ -1,0 +1,47 @@
+"""What the command line said of a run: kept in the journal, so that `resume` says the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+FORKS = 32
+CONNECT_TIMEOUT = 10.0
+"""Hosts at a time, the measured best; and seconds to connect."""
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """A run's options; paths are absolute, so that it can be resumed from anywhere.
+
+    Args:
+        playbook: its file.
+        inventory: files, directories, or `h1,h2,` lists.
+        extra: the values of `-e`; text from `k=v`, typed otherwise.
+        limit: a host pattern, or `@file`.
+        check: change nothing.
+        only: the only phase to run.
+        tags: run only tasks with one of these.
+        skip_tags: leave out tasks with one of these.
+        forks: hosts at a time.
+        user: the account on the hosts, where the inventory names none.
+        private_key: the key file, likewise.
+        timeout: seconds to connect.
+        module_path: directories with more modules.
+        detailed_exitcode: with check, exit 6 where there would be changes.
+    """
+
+    playbook: str
+    inventory: list[str] = []
+    extra: dict[str, Any] = {}
+    limit: str | None = None
+    check: bool = False
+    only: str | None = None
+    tags: list[str] = []
+    skip_tags: list[str] = []
+    forks: int = FORKS
+    user: str | None = None
+    private_key: str | None = None
+    timeout: float = CONNECT_TIMEOUT
+    module_path: list[str] = []
+    detailed_exitcode: bool = False

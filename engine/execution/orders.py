@@ -1,0 +1,87 @@
+"""What crosses the fleet seam: frozen values, so that a worker may be a thread or a machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.contract import Change
+    from engine.events import Status
+    from engine.language.model import Phase, Task
+
+Mode = Literal["probe", "predict", "apply"]
+"""`predict`: observe and decide only. `apply`: the whole sequence, on what was approved."""
+
+Key = tuple[str, str, str | None]
+"""What an order is about: task id, host, loop item's label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One task, for one host and one loop item.
+
+    Args:
+        data: names whose values are never rendered: inputs, results, the item.
+        texts: names whose values are templates: inventory and playbook variables.
+        approved: the change that was shown and approved, for `apply`.
+        unknown: the change of an earlier intent whose outcome nobody saw, for `predict`.
+        intent: the id that an action's intent will have.
+    """
+
+    task: Task
+    phase: Phase
+    host: str
+    mode: Mode
+    data: Mapping[str, Any]
+    texts: Mapping[str, Any]
+    item: str | None = None
+    approved: Change | None = None
+    unknown: Change | None = None
+    intent: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What it is about."""
+        return (self.task.id, self.host, self.item)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an order.
+
+    Args:
+        result: the registered value.
+        change: what an action would do or did; None: there was nothing to do.
+        asks: `change` needs a yes first: it is not the one that was approved. Nothing was sent.
+        guard: the guard that refused it; empty where none did.
+        intent: the intent that was recorded; empty where nothing was sent.
+    """
+
+    order: Order
+    status: Status
+    message: str = ""
+    summary: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    change: Change | None = None
+    asks: bool = False
+    guard: str = ""
+    intent: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it stops its host, unless the task says to go on."""
+        return self.status in ("failed", "unreachable", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Orders that may run together: a lane's orders run one after the other, lanes side by side.
+
+    A lane belongs to one host and ends at its first failure.
+    """
+
+    lanes: tuple[tuple[Order, ...], ...]

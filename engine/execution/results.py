@@ -1,0 +1,41 @@
+"""The registered value of a task: what a module saw or did, with the flags that tests ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.contract import to_plain
+
+if TYPE_CHECKING:
+    from engine.events import Status
+    from engine.execution.orders import Outcome
+
+
+def registered(
+    value: object, status: Status, *, message: str = "", finding: bool = False
+) -> dict[str, Any]:
+    """A result: the module's plain values, then `failed`, `changed`, `finding`… and `msg`."""
+    plain = to_plain(value) if value is not None else {}
+    fields = plain if isinstance(plain, dict) else {"value": plain}
+    failed = status in ("failed", "unreachable", "unknown")
+    return {
+        **fields,
+        "changed": status == "changed",
+        "failed": failed,
+        "finding": finding or failed or status == "finding",
+        "skipped": status == "skipped",
+        "unreachable": status == "unreachable",
+        "msg": message,
+    }
+
+
+def combined(outcomes: list[Outcome]) -> dict[str, Any]:
+    """The registered value of a loop: each item's under `results`, the flags of any of them."""
+    results = [outcome.result for outcome in outcomes]
+    flags = ("changed", "failed", "finding", "unreachable")
+    return {
+        "results": results,
+        **{flag: any(result.get(flag) for result in results) for flag in flags},
+        "skipped": all(result.get("skipped") for result in results),
+        "msg": "; ".join(str(result["msg"]) for result in results if result.get("msg")),
+    }

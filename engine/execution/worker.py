@@ -1,0 +1,248 @@
+"""One order on one host: the sequence that the engine owns, and every way that it can end."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from engine.contract import Action, Change, Deadline, Probe, Record, Target, seconds, to_plain
+from engine.errors import (
+    DeadlineExceeded,
+    GuardRefused,
+    HostError,
+    JournalError,
+    LinkLost,
+    Unreachable,
+)
+from engine.events import Intent, TaskStarted
+from engine.execution.guard import check_protected
+from engine.execution.look import VERIFY_WITHIN, Looker
+from engine.execution.orders import Order, Outcome
+from engine.execution.results import registered
+from engine.language.templates import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.connections.links import Links
+    from engine.contract import Module
+    from engine.events import Event
+    from engine.language.templates import Templates
+    from engine.registry import Registry
+
+ACTION_TIMEOUT = 300.0
+SETTLE = 15.0
+"""Seconds: of an action that does not say, and to learn what became of one that was cut off."""
+
+
+class Worker:
+    """Performs orders; used by several threads at once, for the whole run."""
+
+    def __init__(
+        self,
+        links: Links,
+        registry: Registry,
+        templates: Templates,
+        tell: Callable[[Event], None],
+    ) -> None:
+        """Work on these hosts with these modules.
+
+        Args:
+            links: the hosts' connections.
+            registry: the modules.
+            templates: renders their arguments.
+            tell: makes an event known; for an `Intent` it returns when it is durable.
+        """
+        self._links = links
+        self._registry = registry
+        self._templates = templates
+        self._tell = tell
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Wake what waits between two looks. Safe from a signal handler."""
+        self._stopped.set()
+
+    def revive(self) -> None:
+        """Wait again between looks."""
+        self._stopped.clear()
+
+    def perform(self, order: Order) -> Outcome:
+        """Do it; whatever the host does is data, and comes back as an outcome.
+
+        Raises:
+            JournalError: the intent could not be recorded; nothing was sent.
+        """
+        started = time.monotonic()
+        try:
+            outcome = self._perform(order)
+        except JournalError:
+            raise
+        except GuardRefused as error:
+            outcome = replace(_failed(order, "failed", str(error)), guard="protected")
+        except Unreachable as error:
+            outcome = _failed(order, "unreachable", error.message)
+        except HostError as error:
+            outcome = _failed(order, "failed", error.message, error.found)
+        except Exception as error:  # noqa: BLE001  # one task on one host; the run goes on
+            message = f"{order.task.module} broke: {type(error).__name__}: {error}"
+            outcome = _failed(order, "failed", message, {"traceback": traceback.format_exc()})
+        return replace(outcome, seconds=time.monotonic() - started)
+
+    def _perform(self, order: Order) -> Outcome:
+        task = order.task
+        self._tell(TaskStarted(phase=order.phase, task=task.id, name=task.name, host=order.host))
+        scope = Scope(order.data, order.texts, self._templates)
+        module = self._templates.arguments(self._registry[task.module], task.args, scope)
+        connection = self._links.get(order.host)
+        looker = Looker(order, connection, self._templates, self._tell, self._stopped)
+        if task.kind == "probe":
+            assert isinstance(module, Probe | Action)
+            return self._probe(order, looker, module)
+        timeout = seconds(task.text.timeout) if task.text.timeout is not None else ACTION_TIMEOUT
+        target = Target(order.host, connection, Deadline(timeout))
+        if order.unknown is not None and isinstance(module, Action) and module.observable:
+            settled = module.confirm(target, order.unknown) is None
+            if settled:
+                message = "had taken effect: seen on resume"
+                return self._verified(order, looker, order.unknown, {}, message)
+        return self._act(order, looker, module, target)
+
+    def _probe(self, order: Order, looker: Looker, module: Probe[Any] | Action[Any]) -> Outcome:
+        sight = looker.look(order.task, module, order.data)
+        status = "ok" if sight.holds else "finding" if order.phase == "investigate" else "failed"
+        result = registered(sight.result, status, message=sight.message)
+        return Outcome(order, status, sight.message, sight.summary, result)
+
+    def _act(self, order: Order, looker: Looker, module: Module, target: Target) -> Outcome:
+        assert isinstance(module, Action | Record)
+        change, seen = _decided(module, target)
+        if change is None:
+            outcome = Outcome(order, "ok", summary="nothing to do")
+            return replace(outcome, result=registered(seen, "ok"))
+        check_protected(change)
+        if order.mode == "predict":
+            return Outcome(order, "changed", summary=change.summary, change=change)
+        if isinstance(module, Action) and not _is_approved(change, order.approved):
+            return Outcome(order, "skipped", summary=change.summary, change=change, asks=True)
+        self._tell(_intent(order, change))
+        return self._send(order, looker, module, target, change)
+
+    def _send(
+        self,
+        order: Order,
+        looker: Looker,
+        module: Action[Any] | Record,
+        target: Target,
+        change: Change,
+    ) -> Outcome:
+        """The change is on its way from here on: every end of it must say what is known."""
+        sent = replace(Outcome(order, "unknown"), change=change, intent=order.intent)
+        try:
+            done = module.apply(target, change)
+            wrong = module.confirm(target, change) if isinstance(module, Action) else None
+        except (LinkLost, DeadlineExceeded) as error:
+            done, wrong = None, self._settled(order, module, change, error)
+        except HostError as error:
+            failed = _failed(order, "failed", error.message, error.found)
+            return replace(failed, change=change, intent=order.intent)
+        except Exception as error:  # noqa: BLE001  # it may have taken effect: never lose that
+            message = f"{order.task.module} broke: {type(error).__name__}: {error}"
+            found = {"traceback": traceback.format_exc()}
+            return replace(sent, message=message, result=registered(found, "unknown"))
+        if isinstance(wrong, _Unknown):
+            result = registered(None, "unknown", message=wrong.message)
+            return replace(sent, message=wrong.message, result=result)
+        if wrong is not None:
+            failed = _failed(order, "failed", f"not confirmed: {wrong}", _done(change, done))
+            return replace(failed, change=change, intent=order.intent)
+        return self._verified(order, looker, change, _done(change, done), "")
+
+    def _settled(
+        self, order: Order, module: Module, change: Change, error: HostError
+    ) -> str | _Unknown | None:
+        """What became of a change that was cut off: looked at once more, never sent again."""
+        if not isinstance(module, Action) or not module.observable:
+            return _Unknown(f"{error.message}; whether it took effect is not known")
+        try:
+            target = Target(order.host, self._links.get(order.host), Deadline(SETTLE))
+            return module.confirm(target, change)
+        except HostError:
+            return _Unknown(f"{error.message}; whether it took effect is not known")
+
+    def _verified(
+        self, order: Order, looker: Looker, change: Change, found: dict[str, Any], message: str
+    ) -> Outcome:
+        """The symptom decides: what must hold afterwards is looked at until it does."""
+        data = {**order.data, "result": registered(found, "changed")}
+        changed = Outcome(
+            order,
+            "changed",
+            message,
+            change.summary,
+            registered(found, "changed", message=message),
+            change=change,
+            intent=order.intent,
+        )
+        for task in order.task.verify:
+            scope = Scope(data, order.texts, self._templates)
+            probe = self._templates.arguments(self._registry[task.module], task.args, scope)
+            assert isinstance(probe, Probe | Action)
+            try:
+                sight = looker.look(task, probe, data, within=VERIFY_WITHIN)
+            except HostError as error:
+                wrong = error.message
+            else:
+                wrong = sight.message if not sight.holds else ""
+            if wrong:
+                wrong = f"not verified: {task.name}: {wrong}"
+                result = registered(found, "failed", message=wrong)
+                return replace(changed, status="failed", message=wrong, result=result)
+        return changed
+
+
+class _Unknown:
+    """Nobody knows whether the change took effect."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+
+def _decided(module: Action[Any] | Record, target: Target) -> tuple[Change | None, Any]:
+    if isinstance(module, Record):
+        return module.decide(), None
+    seen = module.observe(target)
+    return module.decide(seen), seen
+
+
+def _is_approved(change: Change, approved: Change | None) -> bool:
+    return approved is not None and change.same_target(approved)
+
+
+def _intent(order: Order, change: Change) -> Intent:
+    return Intent(
+        intent=order.intent,
+        phase=order.phase,
+        task=order.task.id,
+        name=order.task.name,
+        module=order.task.module,
+        host=order.host,
+        item=order.item,
+        change=to_plain(change),
+    )
+
+
+def _done(change: Change, done: object) -> dict[str, Any]:
+    plain = to_plain(done) if done is not None else {}
+    fields = plain if isinstance(plain, dict) else {"value": plain}
+    return {"before": to_plain(change.before), "after": to_plain(change.after), **fields}
+
+
+def _failed(
+    order: Order, status: Any, message: str, found: dict[str, object] | None = None
+) -> Outcome:
+    result = registered(found, status, message=message)
+    return Outcome(order, status, message, result=result)

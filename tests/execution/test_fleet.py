@@ -1,0 +1,99 @@
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from engine.errors import JournalError
+from engine.execution.fleet import PER_HOST, ThreadFleet
+from engine.execution.orders import Order, Outcome, Wave
+from tests.execution.build import order, outcome
+
+
+def run(perform: Callable[[Order], Outcome], lanes: list[list[Order]], forks: int = 4) -> list[str]:
+    wave = Wave(tuple(tuple(lane) for lane in lanes))
+    return [f"{o.order.host}.{o.order.task.name}" for o in ThreadFleet(perform, forks).run(wave)]
+
+
+def test_every_order_is_performed_once() -> None:
+    lanes = [[order(f"h{h}", f"t{t}")] for h in range(20) for t in range(5)]
+    assert Counter(run(outcome, lanes)) == Counter(
+        f"h{h}.t{t}" for h in range(20) for t in range(5)
+    )
+
+
+def test_a_lane_runs_in_order_and_ends_at_its_first_failure() -> None:
+    def perform(asked: Order) -> Outcome:
+        return outcome(asked, "failed" if asked.task.name == "b" else "ok")
+
+    assert run(perform, [[order("h", "a"), order("h", "b"), order("h", "c")]]) == ["h.a", "h.b"]
+
+
+def test_a_lane_goes_on_where_the_task_says_so() -> None:
+    def perform(asked: Order) -> Outcome:
+        return outcome(asked, "failed")
+
+    lane = [order("h", "a", ignore_errors=True), order("h", "b", ignore_errors=True)]
+    assert run(perform, [lane]) == ["h.a", "h.b"]
+
+
+def test_lanes_of_a_host_run_side_by_side() -> None:
+    # Each waits for all the others: they would never get there one after the other.
+    together = threading.Barrier(PER_HOST, timeout=20)
+
+    def perform(asked: Order) -> Outcome:
+        together.wait()
+        return outcome(asked)
+
+    lanes = [[order("h", str(n))] for n in range(PER_HOST)]
+    assert len(run(perform, lanes, forks=1)) == PER_HOST
+
+
+def test_no_more_hosts_at_a_time_than_forks() -> None:
+    busy: Counter[str] = Counter()
+    most = 0
+    lock = threading.Lock()
+    second = threading.Event()
+
+    def perform(asked: Order) -> Outcome:
+        nonlocal most
+        with lock:
+            busy[asked.host] += 1
+            most = max(most, len(+busy))
+            if len(+busy) == 2:
+                second.set()
+        second.wait(20)
+        with lock:
+            busy[asked.host] -= 1
+        return outcome(asked)
+
+    lanes = [[order(f"h{h}", f"t{t}")] for h in range(9) for t in range(3)]
+    assert len(run(perform, lanes, forks=2)) == 27
+    assert most == 2
+
+
+def test_after_a_cancel_nothing_new_begins() -> None:
+    done: list[str] = []
+
+    def perform(asked: Order) -> Outcome:
+        done.append(asked.host)
+        fleet.cancel()
+        return outcome(asked)
+
+    fleet = ThreadFleet(perform, 1)
+    wave = Wave(tuple((order(f"h{n}"),) for n in range(50)))
+    ended = [o.order.host for o in fleet.run(wave)]
+    assert sorted(ended) == sorted(done)
+    # At most what other threads had taken before the first one cancelled.
+    assert len(done) < 50
+    assert list(fleet.run(wave)) == []
+    fleet.revive()
+    assert next(iter(fleet.run(wave))).order.host == "h0"
+
+
+def test_an_intent_that_cannot_be_recorded_stops_everything() -> None:
+    def perform(_: Order) -> Outcome:
+        raise JournalError("disk full")
+
+    with pytest.raises(JournalError, match="disk full"):
+        run(perform, [[order(f"h{n}")] for n in range(50)])
