@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -130,6 +131,8 @@ def _file_importer(file: Path) -> Callable[[], ModuleType]:
         if spec is None or spec.loader is None:
             raise InputError(f"{file}: cannot be imported")
         module = importlib.util.module_from_spec(spec)
+        # msgspec looks there for the names in the class's annotations.
+        sys.modules[spec.name] = module
         spec.loader.exec_module(module)
         return module
 
