@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ LIMIT = "--limit"
 _COLON_TERM = re.compile(r"(?:[^:\[\]]|\[[^\]]*\]|[\[\]])+")
 _SUBSCRIPTED = re.compile(r"(?P<body>.+)\[(?P<subscript>-?[0-9:-]+)\]")
 _SUBSCRIPT = re.compile(
-    r"(?P<one>-?\d+)|(?P<first>\d+):(?P<last>\d*)|:(?P<upto>\d+)|-(?P<tail>\d+):"
+    r"(?P<one>-?\d{1,9})|(?P<first>\d{1,9}):(?P<last>\d{0,9})|:(?P<upto>\d{1,9})|-(?P<tail>\d{1,9}):"
 )
 
 
@@ -183,8 +184,10 @@ def _is_literal(body: str) -> bool:
 
 def _matcher(body: str) -> re.Pattern[str]:
     try:
-        return re.compile(body[1:] if body.startswith("~") else fnmatch.translate(body))
-    except re.error as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            return re.compile(body[1:] if body.startswith("~") else fnmatch.translate(body))
+    except (re.error, OverflowError, RecursionError) as error:
         raise _BadTermError(f'"{body}" is not a regular expression: {error}') from error
 
 

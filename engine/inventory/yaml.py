@@ -35,8 +35,8 @@ MAX_NODES = 2_000_000
 """With the nodes behind aliases counted at each alias."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
-_SCALARS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value")}
-_MERGE = _TAG + "merge"
+_SCALARS = {_TAG + name for name in ("int", "float", "bool", "null", "timestamp")}
+_TEXT = {_TAG + name for name in ("str", "merge", "value")}
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
@@ -172,15 +172,15 @@ class _Reader:
             if not event.implicit[0]:
                 return event.value
             tag = self.loader.resolve(yaml.ScalarNode, event.value, event.implicit)
-        if tag == _TAG + "str" or tag == _MERGE:
+        if tag in _TEXT:
             return event.value
         if tag not in _SCALARS:
             self._refuse_tag(tag, event.start_mark)
             return None
-        node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
+        node = yaml.ScalarNode(tag, event.value)
         try:
-            value = self.loader.construct_object(node)
-        except (ValueError, KeyError, OverflowError):
+            value = self.loader.yaml_constructors[tag](self.loader, node)
+        except (ValueError, LookupError, AttributeError, OverflowError):
             kind = tag.removeprefix(_TAG)
             self._problem(f'"{event.value}" is not a valid {kind}', event.start_mark)
             return None
