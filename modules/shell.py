@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import ClassVar
 
 from msgspec import field
@@ -82,7 +83,9 @@ class Shell(Action[Ran | Presence], frozen=True, kw_only=True):
         return Change(
             summary=f"run {lines[0]}{more}",
             on=(
-                Identity("script", lines[0], {"script": self.script, "args": " ".join(self.args)}),
+                Identity(
+                    "script", lines[0], {"script": self.script, "args": shlex.join(self.args)}
+                ),
             ),
             after={"script": self.script, "args": list(self.args), "chdir": self.chdir},
         )

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import inspect
+
+import jsonschema
+import pytest
+
+from engine.contract import Module
+from engine.language.model import TaskText
+from engine.registry import Registry
+from tests.modules.sequence import example
+
+NAMES = Registry().names()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_is_a_task_with_this_module_and_nothing_unknown(name: str) -> None:
+    keywords = set(TaskText.__struct_fields__)
+    assert set(example(name)) - keywords == {name}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "assert"])
+def test_an_example_converts(name: str) -> None:
+    entry = Registry()[name]
+    args = entry.normal(example(name)[name])
+    assert isinstance(args, dict)
+    assert isinstance(entry.convert(args), Module)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_is_valid_by_the_schema(name: str) -> None:
+    entry = Registry()[name]
+    jsonschema.Draft202012Validator(entry.schema).validate(entry.normal(example(name)[name]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_argument_is_documented(name: str) -> None:
+    cls = Registry()[name].cls
+    text = inspect.getdoc(cls) or ""
+    arguments = text.partition("Args:\n")[2].partition("**Source:**")[0]
+    documented = {
+        line.partition(":")[0].strip()
+        for line in arguments.splitlines()
+        if line.startswith("    ") and not line.startswith("     ")
+    }
+    assert documented == set(cls.__struct_fields__)
+    assert "**Source:**" in text
+
+
+def test_the_shipped_modules() -> None:
+    kinds = {name: Registry()[name].kind for name in NAMES}
+    assert kinds == {
+        "assert": "probe",
+        "command": "action",
+        "docker_restart": "action",
+        "http_probe": "probe",
+        "pg_query": "probe",
+        "pg_terminate": "action",
+        "port_kill": "action",
+        "set": "probe",
+        "shell": "action",
+    }
