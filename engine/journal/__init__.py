@@ -30,7 +30,7 @@ def open_journal(url: str | None, *, create: bool = True) -> Journal:
 
     path = _default() if url is None else _path(url)
     if not create and not path.exists():
-        raise InputError(f"--journal: there is no {path}")
+        raise InputError(f"there is no journal {path}: nothing has been recorded there yet")
     return SqliteJournal(path)
 
 

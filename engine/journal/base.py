@@ -50,7 +50,7 @@ class Recorder(AbstractContextManager["Recorder"], Protocol):
 
         What a promise hangs on (the start, the end, answers, intents and their outcomes) has
         reached the disk when this returns; the rest outlives the process, not a power cut.
-        `TaskStarted` is not recorded.
+        `events.PROGRESS` is not recorded.
 
         Raises:
             JournalError: it is not recorded: what it announces must not be done.

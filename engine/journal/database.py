@@ -60,6 +60,8 @@ def plain_errors(path: Path) -> Iterator[None]:
         words = _WORDS.get(code)
         message = f"{words} ({error})" if words else str(error)
         raise JournalError(f"journal {path}: {message}") from error
+    except UnicodeDecodeError as error:  # of a damaged file's text, or of SQLite's words about it
+        raise JournalError(f"journal {path}: is damaged ({error})") from error
 
 
 def connect(path: Path) -> sqlite3.Connection:

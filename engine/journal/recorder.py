@@ -6,13 +6,13 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from engine.events import (
+    PROGRESS,
     ApprovalAnswered,
     Intent,
     RunEnded,
     RunResumed,
     RunStarted,
     TaskEnded,
-    TaskStarted,
     encode,
 )
 from engine.journal.chain import BEGINNING, Head, seal
@@ -58,7 +58,7 @@ class SqliteRecorder:
 
     def tell(self, event: Event) -> None:
         """As `Recorder.tell`."""
-        if isinstance(event, TaskStarted):
+        if isinstance(event, PROGRESS):
             return
         durable = _promised(event)
         encoded = encode(event)

@@ -43,7 +43,7 @@ def test_a_url_that_is_not_understood(url: str) -> None:
 
 
 def test_a_missing_file_is_not_made_by_who_only_reads(path: Path) -> None:
-    with pytest.raises(InputError, match="there is no"):
+    with pytest.raises(InputError, match="there is no journal"):
         open_journal(str(path), create=False)
     assert not path.exists()
 
@@ -93,3 +93,12 @@ def test_a_used_journal_that_is_empty_is_a_loss_and_not_a_beginning(path: Path) 
 
     with pytest.raises(JournalError, match="is empty, but runs were recorded in it"):
         open_journal(str(path))
+
+
+def test_a_damaged_schema_is_said_in_words(path: Path) -> None:
+    with open_journal(str(path)) as journal, journal.begin("a") as recorder:
+        recorder.tell(started("a"))
+    path.write_bytes(path.read_bytes().replace(b"run TEXT", b"ru\xf3 TEXT"))
+
+    with open_journal(str(path)) as journal, pytest.raises(JournalError, match="is damaged"):
+        journal.runs()

@@ -1,0 +1,221 @@
+"""A run's events as lines for people: what happened, in order, with its evidence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+from engine import events as e
+from engine.cli.style import count, duration, names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+_ROWS = 8
+_WIDTH = 160
+_NAMES = 12
+"""What is shown of a field: lines, characters of each; and of a list of changes, how many."""
+
+_SIGNS = {
+    "ok": ("✓", "green"),
+    "changed": ("~", "yellow"),
+    "finding": ("!", "yellow"),
+    "skipped": ("-", "dim"),
+    "failed": ("✗", "red"),
+    "unreachable": ("✗", "red"),
+    "unknown": ("?", "magenta"),
+}
+_LEVELS = {"P1": "red", "P2": "red", "P3": "yellow"}
+_WRONG = ("finding", "failed", "unreachable", "unknown")
+_FLAGS = frozenset({"changed", "failed", "finding", "skipped", "unreachable", "msg"})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, not yet escaped.
+
+    Args:
+        text: what it says; never more than one line.
+        at: when; None where it belongs to the line above.
+        style: a `Painter`'s, or none.
+    """
+
+    text: str
+    at: datetime | None = None
+    style: str = ""
+
+
+def timeline(events: Sequence[e.Event]) -> Iterator[Line]:
+    """The run, told in order; many looks at one thing are told in one line."""
+    looks: dict[tuple[str, str], list[e.Looked]] = {}
+    sent = {(event.task, _where(event)) for event in events if isinstance(event, e.Intent)}
+    for event in events:
+        if isinstance(event, e.Looked):
+            looks.setdefault((event.task, event.host), []).append(event)
+            continue
+        for key in [key for key in looks if _closes(event, *key)]:
+            yield _looked(looks.pop(key))
+        told = lines(event)
+        # What was sent is told with its before and after there, and not twice.
+        again = isinstance(event, e.ChangePredicted) and (event.task, _where(event)) in sent
+        yield from told[:1] if again else told
+    for left in looks.values():
+        yield _looked(left)
+
+
+def _closes(event: e.Event, task: str, host: str) -> bool:
+    """Whether no more looks of that task on that host belong to those before."""
+    if isinstance(event, e.TaskEnded):
+        return event.host == host and f"{task}.".startswith(f"{event.task}.")
+    return isinstance(event, e.PhaseEnded | e.RunResumed | e.RunEnded)
+
+
+def _looked(looks: Sequence[e.Looked]) -> Line:
+    first, last = looks[0], looks[-1]
+    what = "looked" if len(looks) == 1 else f"looked {len(looks)} times in {duration(last.elapsed)}"
+    told = [f"first: {_clip(first.summary)}"] if len(looks) > 1 else []
+    told.append(f"last: {_clip(last.summary)} — {'holds' if last.holds else 'does not hold'}")
+    limit = f"{'must hold within' if last.mode == 'within' else 'must hold for'} "
+    text = f"    … {first.name}  {first.host}  {what} ({limit}{duration(last.total)}) · "
+    return Line(text + " · ".join(told), last.at, "dim")
+
+
+@singledispatch
+def lines(event: e.Event) -> list[Line]:
+    """What one event has to say; nothing, where others say it."""
+    del event
+    return []
+
+
+@lines.register
+def _(event: e.RunResumed) -> list[Line]:
+    return [Line(f"RESUMED by {event.user}", event.at, "bold")]
+
+
+@lines.register
+def _(event: e.PhaseStarted) -> list[Line]:
+    text = f"{event.phase.upper()}  {count(event.tasks, 'task')} × {count(event.hosts, 'host')}"
+    return [Line(f"{text} · {event.note}" if event.note else text, event.at, "bold")]
+
+
+@lines.register
+def _(event: e.TaskEnded) -> list[Line]:
+    sign, colour = _SIGNS[event.status]
+    word = {"ok": "", "unknown": "UNKNOWN"}.get(event.status, event.status)
+    said = " · ".join(_clip(text) for text in (event.summary, event.message) if text)
+    took = f" · {duration(event.seconds)}" if event.seconds >= 1 else ""
+    ignored = " (ignored)" if event.ignored else ""
+    head = f"  {sign} {event.name}  {_where(event)}  {word}{ignored}{': ' if word and said else ''}"
+    shown = [Line(f"{head}{said}{took}", event.at, colour)]
+    if event.status in _WRONG:
+        fields = {name: value for name, value in event.result.items() if name not in _FLAGS}
+        shown += fields_of(fields)
+    return shown
+
+
+@lines.register
+def _(event: e.SeverityJudged) -> list[Line]:
+    parts = [event.because or ("no rule held" if event.level is None else "")]
+    if event.hosts:
+        parts.append(f"on {len(event.hosts)} of {count(event.of, 'host')} ({names(event.hosts)})")
+    if event.acknowledge_by is not None:
+        left = (event.acknowledge_by - event.at).total_seconds()
+        clock = f"{duration(left)} left" if left >= 0 else f"missed by {duration(-left)}"
+        by = event.acknowledge_by.astimezone()
+        parts.append(f"acknowledge by {by:%H:%M:%S} ({clock})")
+    text = f"SEVERITY  {event.level or 'none'}  {' · '.join(part for part in parts if part)}"
+    unjudged = [Line(f"    could not be judged: {why}") for why in event.unjudged]
+    return [Line(text, event.at, _LEVELS.get(event.level or "", "bold")), *unjudged]
+
+
+@lines.register
+def _(event: e.ChangePredicted) -> list[Line]:
+    text = f"  ~ {event.name} ({event.task})  {_where(event)}  would change: {event.change.get('summary', '')}"
+    return [Line(text, event.at, "yellow"), *_states(event.change)]
+
+
+@lines.register
+def _(event: e.NotPredicted) -> list[Line]:
+    return [Line(f"  ? {event.name}  {event.host}  cannot be predicted: {event.why}", event.at)]
+
+
+@lines.register
+def _(event: e.ApprovalAsked) -> list[Line]:
+    text = f"  asked for a yes to {count(event.changes, 'change')} on {names(event.hosts)}"
+    return [Line(text, event.at)]
+
+
+@lines.register
+def _(event: e.ApprovalAnswered) -> list[Line]:
+    answers = (("APPROVED", event.approved, "green"), ("REFUSED", event.refused, "red"))
+    return [
+        Line(f"  {word} by {event.by} ({event.how}): {names(keys, _NAMES)}", event.at, style)
+        for word, keys, style in answers
+        if keys
+    ]
+
+
+@lines.register
+def _(event: e.Intent) -> list[Line]:
+    text = (
+        f"  → {event.name} ({event.task})  {_where(event)}  sent: {event.change.get('summary', '')}"
+    )
+    return [Line(text, event.at, "bold"), *_states(event.change)]
+
+
+@lines.register
+def _(event: e.GuardHeld) -> list[Line]:
+    host = f" on {event.host}" if event.host else ""
+    return [
+        Line(f"  ✗ REFUSED by the guard “{event.guard}”{host}: {event.message}", event.at, "red")
+    ]
+
+
+@lines.register
+def _(event: e.Interruption) -> list[Line]:
+    return [Line(f"INTERRUPTED by {event.signal}", event.at, "red")]
+
+
+@lines.register
+def _(event: e.RunEnded) -> list[Line]:
+    return [Line(f"END  {event.outcome} · exit code {event.exit_code}", event.at, "bold")]
+
+
+def fields_of(fields: Mapping[str, Any], indent: str = " " * 6) -> list[Line]:
+    """Named values, long ones cut, with a note of how much is not shown."""
+    shown = []
+    for name, value in fields.items():
+        if value is None or value in ("", [], {}):
+            continue
+        rows = _rows(value)
+        kept = [_clip(row) for row in rows[:_ROWS]]
+        if len(rows) == 1:
+            shown.append(Line(f"{indent}{name}: {kept[0]}"))
+            continue
+        shown += [Line(f"{indent}{name}:"), *(Line(f"{indent}  │ {row}") for row in kept)]
+        if len(rows) > _ROWS:
+            shown.append(Line(f"{indent}  … {count(len(rows) - _ROWS, 'more line')}, see --json"))
+    return shown
+
+
+def _states(change: Mapping[str, Any]) -> list[Line]:
+    return fields_of({name: change.get(name) for name in ("before", "after")})
+
+
+def _rows(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return value.rstrip("\n").split("\n")
+    return [json.dumps(value, ensure_ascii=False)]
+
+
+def _clip(text: str) -> str:
+    if len(text) <= _WIDTH:
+        return text
+    return f"{text[:_WIDTH]}… ({len(text) - _WIDTH} more characters, see --json)"
+
+
+def _where(event: e.TaskEnded | e.ChangePredicted | e.Intent) -> str:
+    return event.host if event.item is None else f"{event.host} [{event.item}]"
