@@ -60,7 +60,7 @@ def prepare(machine: Namespace, client: ClientKey) -> str:
     """Give a machine its users and host keys.
 
     There are `root`, who enters with the client's key, and `deploy`, who enters with it or with
-    `PASSWORD`.
+    `PASSWORD`. Their homes are the machine's own: no start-up file of ours is read.
 
     Returns:
         The machine's public host key, as `type base64`.
@@ -69,6 +69,8 @@ def prepare(machine: Namespace, client: ClientKey) -> str:
     script = f"""
 mkdir -p /run/sshd /srv/ssh
 grep -q '^sshd:' /etc/passwd || echo 'sshd:x:499:65534::/run/sshd:/usr/sbin/nologin' >>/etc/passwd
+sed -i 's|^root:.*|root:x:0:0:root:/srv/root:/bin/bash|' /etc/passwd
+mkdir -p /srv/root
 echo '{USER}:x:4711:4711::/srv/{USER}:/bin/bash' >>/etc/passwd
 echo '{USER}:x:4711:' >>/etc/group
 sed -i '/^root:/d' /etc/shadow
