@@ -156,6 +156,19 @@ class Pipe:
 
 
 Address = Tcp | Unix | Pipe
+
+
+def shown(address: Address) -> str:
+    """An address as a person writes it: `localhost:8080`, `/var/run/docker.sock`."""
+    match address:
+        case Tcp(host, port):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case Unix(path):
+            return path
+        case Pipe(name):
+            return name
+
+
 Listener = Callable[[Literal["stdout", "stderr"], bytes], None]
 """Is told of output as it comes, in whole chunks, from another thread."""
 

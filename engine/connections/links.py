@@ -1,0 +1,153 @@
+"""The run's connections: one a host, opened when it is first used, kept until the end."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
+
+from engine.connections.base import Connection
+from engine.connections.credentials import Credentials
+from engine.errors import Unreachable
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from engine.connections.base import (
+        Address,
+        Argv,
+        Become,
+        Finished,
+        Listener,
+        Platform,
+        Script,
+    )
+    from engine.connections.settings import Settings
+
+HANDSHAKES = 32
+"""How many connects may be under way at once: more overflow servers' listen queues."""
+
+
+class Opened(Connection, Protocol):
+    """A connection that knows whether its link still stands."""
+
+    @property
+    def alive(self) -> bool:
+        """False once the link is known to have died."""
+        ...
+
+
+class Links:
+    """Holds every host's connection. Thread-safe.
+
+    Args:
+        settings: of each host, by its name in the inventory.
+    """
+
+    def __init__(self, settings: Mapping[str, Settings]) -> None:
+        """Open nothing yet."""
+        self._credentials = Credentials()
+        self._handshakes = threading.Semaphore(HANDSHAKES)
+        self._links = {host: LazyConnection(self._opener(one)) for host, one in settings.items()}
+
+    def get(self, host: str) -> Connection:
+        """A host's connection; cheap: it connects when it is first used."""
+        return self._links[host]
+
+    def close(self) -> None:
+        """End all links at once."""
+        with ThreadPoolExecutor(HANDSHAKES) as pool:
+            list(pool.map(LazyConnection.close, self._links.values()))
+
+    def _opener(self, settings: Settings) -> Callable[[], Opened]:
+        def open_() -> Opened:
+            with self._handshakes:
+                return _open(settings, self._credentials)
+
+        return open_
+
+
+def _open(settings: Settings, credentials: Credentials) -> Opened:
+    if settings.kind == "local":
+        from engine.connections.local import LocalConnection
+
+        return LocalConnection()
+    from engine.connections.handshake import connect
+    from engine.connections.ssh import SshConnection
+
+    link = connect(settings, credentials)
+    return SshConnection(link, f"{settings.user}@{settings.address}")
+
+
+class LazyConnection:
+    """A `Connection` that connects at first use; several threads wait for the one attempt.
+
+    A failed attempt is remembered: nobody waits for the same dead host twice. A link that died is
+    opened anew for the next use, since what is about to be sent has never been sent.
+    """
+
+    def __init__(self, open_: Callable[[], Opened]) -> None:
+        """Keep how to open it."""
+        self._open = open_
+        self._lock = threading.Lock()
+        self._opened: Opened | None = None
+        self._failure: str | None = None
+
+    def _get(self) -> Opened:
+        with self._lock:
+            if self._failure is not None:
+                raise Unreachable(self._failure)
+            if self._opened is None or not self._opened.alive:
+                try:
+                    self._opened = self._open()
+                except Unreachable as failure:
+                    self._failure = failure.message
+                    raise
+            return self._opened
+
+    @property
+    def platform(self) -> Platform:
+        """As in `Connection`."""
+        return self._get().platform
+
+    def run(
+        self,
+        command: Argv | Script,
+        *,
+        stdin: bytes = b"",
+        timeout: float,
+        become: Become | None = None,
+        listener: Listener | None = None,
+    ) -> Finished:
+        """As in `Connection`."""
+        return self._get().run(
+            command, stdin=stdin, timeout=timeout, become=become, listener=listener
+        )
+
+    def dial(self, address: Address, *, timeout: float) -> socket.socket:
+        """As in `Connection`."""
+        return self._get().dial(address, timeout=timeout)
+
+    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
+        """As in `Connection`."""
+        return self._get().forward(address, timeout=timeout)
+
+    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
+        """As in `Connection`."""
+        self._get().put(data, path, mode, timeout=timeout)
+
+    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
+        """As in `Connection`."""
+        return self._get().get(path, limit, timeout=timeout)
+
+    def close(self) -> None:
+        """As in `Connection`; it is not opened again."""
+        # Not under the lock: a connect may be under way, and the run must end now.
+        self._failure = "the run has ended"
+        opened = self._opened
+        if opened is not None:
+            with contextlib.suppress(OSError):
+                opened.close()

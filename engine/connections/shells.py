@@ -1,0 +1,86 @@
+"""The only place where a command becomes text for a shell."""
+
+from __future__ import annotations
+
+import re
+
+from engine.connections.base import Argv, Script
+from engine.errors import HostError
+
+# The program arrives on stdin: nothing of it is in a process list, however long it is, and no
+# login shell's own quoting rules ever see it. `read` takes no byte beyond its line, so what
+# follows is the program's stdin. ${IFS#??} is a newline, which csh would not have in quotes.
+_READ = (
+    "_n=0;_t=;while [ $_n -lt $_c ];do IFS= read -r _l||exit 125;"
+    '_t=$_t$_l${IFS#??};_n=$((_n+1));done;eval "unset _c _l _m _n _t;$_t"'
+)
+READER = f"read -r _c||exit 125;{_READ}"
+"""For `sh -c`: runs what `program` made of a command, read from stdin."""
+
+MARKED_READER = f'read -r _m _c||exit 125;echo "$_m $$";echo "$_m $$" >&2;{_READ}'
+"""The same, but says a marker and its own process id on both streams first."""
+
+LOGIN_LINE = f"exec /bin/sh -c '{MARKED_READER}' sh"
+"""The marked reader as a command line for any login shell."""
+
+KILL = """\
+signal() { kill -s "$1" -- "-$2" 2>/dev/null || kill -s "$1" "$2" 2>/dev/null; }
+signal TERM "$1" || exit 0
+n=0
+while [ $n -lt 10 ] && signal 0 "$1"; do
+  sleep 0.1 2>/dev/null || sleep 1
+  n=$((n + 1))
+done
+if signal KILL "$1"; then sleep 0.1 2>/dev/null || sleep 1; fi
+! signal 0 "$1"
+"""
+"""Ends a process group: TERM, a second of grace, KILL. For the process alone if it leads none.
+
+Its status says whether it is gone.
+"""
+
+
+def quote(text: str) -> str:
+    """One word for a POSIX shell."""
+    if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", text):
+        return text
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def program(command: Argv | Script) -> str:
+    """A command as text for `sh`.
+
+    Raises:
+        HostError: it cannot be said to a shell: a NUL byte, a variable's name that is none.
+    """
+    lines = [f"export {_name(name)}={quote(value)}" for name, value in command.env.items()]
+    if command.cwd is not None:
+        lines.append(f"cd -- {quote(command.cwd)} || exit 126")
+    words = " ".join(quote(arg) for arg in command.args)
+    if isinstance(command, Argv):
+        lines.append(f"exec {words}")
+    else:
+        lines += [f"set -- {words}", command.text]
+    text = "\n".join(lines)
+    if "\0" in text:
+        raise HostError("a command cannot hold a NUL byte")
+    return text
+
+
+def on_stdin(text: str, stdin: bytes, marker: str = "") -> bytes:
+    """A program, and after it what it is to read itself, as the readers expect them.
+
+    Args:
+        text: from `program`.
+        stdin: the program's own.
+        marker: for the marked reader.
+    """
+    count = text.count("\n") + 1
+    head = f"{marker} {count}" if marker else f"{count}"
+    return f"{head}\n{text}\n".encode("utf-8", "surrogateescape") + stdin
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise HostError(f"not an environment variable's name: {name!r}")
+    return name

@@ -1,0 +1,336 @@
+"""paramiko's Transport with its faults put right. All use of its private names is in this file.
+
+Each remedy has a regression test; `paramiko>=5.1,<6` is pinned because of these names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import paramiko
+from paramiko.common import (
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_REQUEST,
+    cMSG_CHANNEL_OPEN,
+    cMSG_CHANNEL_REQUEST,
+    cMSG_CHANNEL_WINDOW_ADJUST,
+)
+
+if TYPE_CHECKING:
+    from engine.connections.output import Marked
+
+    class _Transport(paramiko.Transport):
+        """The names used here that the type stubs leave out."""
+
+        active: bool
+        _channels: Any
+        _channel_handler_table: dict[int, Any]
+
+        def _next_channel(self) -> int: ...
+        def _send_message(self, data: Any) -> None: ...
+        def _send_user_message(self, data: Any) -> None: ...
+        def _parse_newkeys(self, m: Any) -> None: ...
+        def _parse_channel_open_success(self, m: Any) -> None: ...
+
+else:
+    _Transport = paramiko.Transport
+
+_LOGGER = "engine.connections.paramiko"
+# What matters is raised; what paramiko would log besides must not land in the console.
+logging.getLogger(_LOGGER).setLevel(logging.CRITICAL + 1)
+
+_WINDOW = 4 * 1024 * 1024
+_PACKET = 32 * 1024
+_KEEPALIVE = 15
+_USER_TIMEOUT = 30
+
+
+class QuickSocket(socket.socket):
+    """A TCP socket that neither holds back small packets nor their acknowledgements.
+
+    sshd leaves Nagle's algorithm on for forwards: each delayed acknowledgement of ours would
+    cost 40 ms. The kernel forgets TCP_QUICKACK, so it is set again after each read.
+    """
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """Read, then acknowledge at once."""
+        data = super().recv(size, flags)
+        if hasattr(socket, "TCP_QUICKACK"):
+            with contextlib.suppress(OSError):
+                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return data
+
+
+def quick(plain: socket.socket) -> QuickSocket:
+    """Take over a connected TCP socket; a peer that vanished is noticed within half a minute."""
+    sock = QuickSocket(plain.family, plain.type, plain.proto, plain.detach())
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT * 1000)
+    return sock
+
+
+class OpenRefused(Exception):
+    """The server would not open a channel.
+
+    Args:
+        code: 1 prohibited, 2 connect failed, 3 unknown kind, 4 shortage.
+        reason: in its own words.
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        """Keep both."""
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class OpenTimeout(Exception):
+    """The server has not answered in time; should it still open the channel, it is closed."""
+
+
+class LinkDown(Exception):
+    """The transport is not connected, or no longer."""
+
+
+class _Gate:
+    """What a channel sees as its transport: it marks the channel's messages as the channel's."""
+
+    def __init__(self, transport: Link) -> None:
+        self._transport = transport
+        self.closed = False
+        """Whether the channel's CLOSE has been sent; nothing of it may follow."""
+
+    def _send_user_message(self, message: Any) -> None:
+        message.gate = self
+        self._transport._send_user_message(message)
+
+    def get_exception(self) -> None:
+        """A channel's failure is its own; the transport's saved one may be any other channel's."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class Link(_Transport):
+    """One SSH connection."""
+
+    # How often an idle reading thread wakes: at paramiko's 0.1 s, 500 hosts cost 16 % of a core.
+    _active_check_timeout = 5
+
+    def __init__(self, sock: QuickSocket) -> None:
+        """Take a connected socket; nothing is sent yet."""
+        super().__init__(sock, default_window_size=_WINDOW, default_max_packet_size=_PACKET)
+        self.set_log_channel(_LOGGER)
+        self.set_keepalive(_KEEPALIVE)
+        self._refused: dict[int, OpenRefused] = {}
+        self._late: dict[int, paramiko.Channel] = {}
+        self._deferred: list[Any] = []
+        self._channel_handler_table = {
+            **self._channel_handler_table,
+            MSG_CHANNEL_REQUEST: _on_channel_request,
+        }
+
+    # ── messages ──────────────────────────────────────────────────────────────────────────────
+
+    def _send_message(self, data: Any) -> None:
+        # Messages are built under their channel's lock but sent after it is released, so that one
+        # thread's EOF, DATA or window update can come after another's CLOSE. sshd drops the link
+        # for that. This method is always called one at a time: what is late is left out here.
+        gate = getattr(data, "gate", None)
+        if gate is not None:
+            if gate.closed:
+                return
+            gate.closed = data.asbytes()[0] == MSG_CHANNEL_CLOSE
+        super()._send_message(data)
+
+    def _send_user_message(self, data: Any) -> None:
+        # While keys are renegotiated the base method waits until that is done. On the thread that
+        # reads, which alone can finish it, that is a deadlock: there it is sent afterwards.
+        if threading.current_thread() is not self:
+            super()._send_user_message(data)
+            return
+        with self.clear_to_send_lock:
+            if self.clear_to_send.is_set():
+                self._send_message(data)
+            else:
+                self._deferred.append(data)
+
+    def _parse_newkeys(self, m: Any) -> None:
+        super()._parse_newkeys(m)
+        deferred, self._deferred = self._deferred, []
+        for message in deferred:
+            self._send_user_message(message)
+
+    # ── channels ──────────────────────────────────────────────────────────────────────────────
+
+    def open(self, kind: str, *fields: str | int, timeout: float) -> paramiko.Channel:
+        """Open a channel; unlike `open_channel` it can carry any kind's fields.
+
+        Args:
+            kind: `session`, `direct-tcpip`, `direct-streamlocal@openssh.com`…
+            fields: the kind's own, in order.
+            timeout: seconds.
+
+        Raises:
+            OpenRefused: the server's word.
+            OpenTimeout: none came.
+            LinkDown: the connection is gone.
+        """
+        channel, answered = self._register()
+        message = paramiko.Message()
+        message.add_byte(cMSG_CHANNEL_OPEN)
+        message.add_string(kind)
+        for number in (channel.chanid, _WINDOW, _PACKET):
+            message.add_int(number)
+        for field in fields:
+            if isinstance(field, int):
+                message.add_int(field)
+            else:
+                message.add_string(field)
+        if self.active:
+            self._send_user_message(message)
+            answered.wait(timeout)
+        return self._opened(channel)
+
+    def _register(self) -> tuple[Any, threading.Event]:
+        answered = threading.Event()
+        with self.lock:
+            chanid = self._next_channel()
+            channel: Any = paramiko.Channel(chanid)
+            self._channels.put(chanid, channel)
+            self.channel_events[chanid] = answered
+            self.channels_seen[chanid] = True  # else a late message for it ends the transport
+            channel._set_transport(_Gate(self))
+            channel._set_window(_WINDOW, _PACKET)
+        return channel, answered
+
+    def _opened(self, channel: Any) -> paramiko.Channel:
+        with self.lock:
+            self.channel_events.pop(channel.chanid, None)
+            refused = self._refused.pop(channel.chanid, None)
+            if not channel.active and refused is None and self.active:
+                self._late[channel.chanid] = channel
+        if refused is not None:
+            raise refused
+        if not self.active:
+            raise LinkDown("the SSH connection is gone")
+        if not channel.active:
+            raise OpenTimeout
+        return channel  # type: ignore[no-any-return]
+
+    def _parse_channel_open_success(self, m: Any) -> None:
+        chanid = m.get_int()
+        m.rewind()
+        super()._parse_channel_open_success(m)
+        late = self._late.pop(chanid, None)
+        if late is not None:
+            late.close()
+
+    def _parse_channel_open_failure(self, m: Any) -> None:
+        # The base method keeps one exception for all threads, and leaves out the server's words.
+        chanid, code, reason = m.get_int(), m.get_int(), m.get_text()
+        with self.lock:
+            self._channels.delete(chanid)
+            self._late.pop(chanid, None)
+            answered = self.channel_events.pop(chanid, None)
+            if answered is not None:
+                self._refused[chanid] = OpenRefused(code, reason)
+                answered.set()
+
+    def close(self) -> None:
+        """End the link at once, and wake whoever waits for it."""
+        # The reading thread sits in recv for up to 5 s; this ends it.
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        super().close()
+        self.packetizer.complete_handshake()  # ends the timer's thread, which outlives a failure
+        self.sock.close()
+        with self.lock:
+            waiting = list(self.channel_events.values())
+        for answered in waiting:
+            answered.set()
+
+
+@dataclass(slots=True)
+class Drain:
+    """Stands in for a channel's input buffer: what comes goes on at once, on the reading thread.
+
+    So no thread of ours waits for output, a command's stdin and output cannot block each other,
+    and a gigabyte passes through without being kept.
+    """
+
+    channel: Any
+    sink: Marked
+    ended: threading.Event
+
+    def feed(self, data: bytes) -> None:
+        """The next chunk; the server may then send as much again."""
+        self.sink.feed(data)
+        size = self.channel._check_add_window(len(data))
+        if size > 0:
+            message = paramiko.Message()
+            message.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
+            message.add_int(self.channel.remote_chanid)
+            message.add_int(size)
+            self.channel.transport._send_user_message(message)
+
+    def close(self) -> None:
+        """The stream's end, or the channel's."""
+        if not self.ended.is_set():
+            self.sink.finish()
+            self.ended.set()
+
+
+def drain(channel: Any, stdout: Marked, stderr: Marked) -> threading.Event:
+    """Let a channel's output run into sinks, before its command is started.
+
+    Returns:
+        What is set when both have ended.
+    """
+    ended = threading.Event()
+    channel.in_buffer = Drain(channel, stdout, threading.Event())
+    channel.in_stderr_buffer = Drain(channel, stderr, ended)
+    return ended
+
+
+def request_exec(channel: Any, line: str) -> None:
+    """Start a command without waiting for the server to say yes: that is one round trip less.
+
+    A refusal closes the channel, and `channel.event_ready` stays False.
+    """
+    message = paramiko.Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string("exec")
+    message.add_boolean(True)
+    message.add_string(line)
+    channel._event_pending()
+    channel.transport._send_user_message(message)
+
+
+def exit_status(channel: paramiko.Channel) -> int | None:
+    """The command's status, negative for a signal's number; None while none has come."""
+    by_signal = getattr(channel, "ended_by", 0)
+    if by_signal:
+        return -int(by_signal)
+    return channel.exit_status if channel.exit_status >= 0 else None
+
+
+def _on_channel_request(channel: Any, m: Any) -> None:
+    # paramiko knows exit-status only; a command that a signal ended has exit-signal instead.
+    if m.get_text() == "exit-signal":
+        m.get_boolean()
+        name = f"SIG{m.get_text()}"
+        channel.ended_by = signal.Signals[name] if name in signal.Signals.__members__ else 1
+        channel.status_event.set()
+        return
+    m.rewind()
+    m.get_int()  # the channel's number, which the reading thread had taken off
+    channel._handle_request(m)
