@@ -133,7 +133,8 @@ def _(event: e.SeverityJudged) -> list[Line]:
 
 @lines.register
 def _(event: e.ChangePredicted) -> list[Line]:
-    text = f"  ~ {event.name} ({event.task})  {_where(event)}  would change: {event.change.get('summary', '')}"
+    summary = event.change.get("summary", "")
+    text = f"  ~ {event.name} ({event.task})  {_where(event)}  would change: {summary}"
     return [Line(text, event.at, "yellow"), *_states(event.change)]
 
 
