@@ -26,7 +26,7 @@ ALL = "all"
 )  # fmt: skip
 @click.option("--list", "as_list", is_flag=True, help="Every host and group, as JSON.")
 @click.option("--host", metavar="HOST", help="One host's variables, as JSON.")
-@click.option("--graph", is_flag=True, help="The tree of groups, or of GROUP.")
+@click.option("--graph", "as_graph", is_flag=True, help="The tree of groups, or of GROUP.")
 @click.option("--vars", "with_vars", is_flag=True, help="With --graph: variables too.")
 @click.option("-l", "--limit", metavar="PATTERN", help="With --list: these hosts only.")
 @click.argument("group", required=False)
@@ -35,22 +35,22 @@ def command(
     *,
     as_list: bool,
     host: str | None,
-    graph: bool,
+    as_graph: bool,
     with_vars: bool,
     limit: str | None,
     group: str | None,
 ) -> None:
     """Show the inventory as quell understands it. Contacts no host."""
-    if as_list + graph + (host is not None) != 1:
+    if as_list + as_graph + (host is not None) != 1:
         raise click.UsageError("give one of --list, --host HOST, --graph")
     for given, option in ((with_vars, "--vars"), (group, "GROUP")):
-        if given and not graph:
+        if given and not as_graph:
             raise click.UsageError(f"{option} goes with --graph")
     if limit is not None and not as_list:
         raise click.UsageError("--limit goes with --list")
     inventory = load(sources)
-    if graph:
-        for line in _graph(inventory, _group(inventory, group or ALL), with_vars=with_vars):
+    if as_graph:
+        for line in graph(inventory, _group(inventory, group or ALL), with_vars=with_vars):
             click.echo(escape(line))
     elif host is not None:
         click.echo(_json(_one_host(inventory, host)))
@@ -76,6 +76,20 @@ def listing(inventory: Inventory, limit: str | None = None) -> dict[str, Any]:
     return found | {"_meta": {"hostvars": hostvars, "profile": "inventory_legacy"}}
 
 
+def graph(inventory: Inventory, name: str, *, with_vars: bool, depth: int = 0) -> Iterator[str]:
+    """The lines of a group's tree, in the form of `ansible-inventory --graph`."""
+    group = inventory.tree[name]
+    yield _branch(f"@{name}:", depth)
+    for child in group.children:
+        yield from graph(inventory, child, with_vars=with_vars, depth=depth + 1)
+    for host in group.hosts if name != ALL else ():
+        yield _branch(host, depth + 1)
+        if with_vars:
+            yield from _values(inventory.variables(host), depth + 2)
+    if with_vars:
+        yield from _values(inventory.group_variables(name), depth + 1)
+
+
 def _one_host(inventory: Inventory, pattern: str) -> dict[str, Any]:
     hosts = inventory.match(pattern)
     if len(hosts) > 1:
@@ -87,19 +101,6 @@ def _group(inventory: Inventory, name: str) -> str:
     if name not in inventory.tree:
         raise InputError(inventory.unknown_group(name))
     return name
-
-
-def _graph(inventory: Inventory, name: str, *, with_vars: bool, depth: int = 0) -> Iterator[str]:
-    group = inventory.tree[name]
-    yield _branch(f"@{name}:", depth)
-    for child in group.children:
-        yield from _graph(inventory, child, with_vars=with_vars, depth=depth + 1)
-    for host in group.hosts if name != ALL else ():
-        yield _branch(host, depth + 1)
-        if with_vars:
-            yield from _values(inventory.variables(host), depth + 2)
-    if with_vars:
-        yield from _values(inventory.group_variables(name), depth + 1)
 
 
 def _values(variables: dict[str, Any], depth: int) -> Iterator[str]:

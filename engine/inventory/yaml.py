@@ -71,7 +71,7 @@ class Places:
         node, line, column = self._root, 1, 1
         for wanted in path:
             pairs = node.value if isinstance(node, yaml.MappingNode) else []
-            found = [pair for pair in pairs if pair[0].value == str(wanted)]
+            found = [pair for pair in pairs if _is_key(pair[0], wanted)]
             if not found:
                 break
             key, node = found[-1]
@@ -84,6 +84,12 @@ class Places:
             return yaml.compose(self._text.text, Loader=_LOADER)
         except yaml.YAMLError:  # JSON may hold escapes that YAML does not know.
             return None
+
+
+def _is_key(node: Any, wanted: object) -> bool:
+    if isinstance(wanted, str):
+        return bool(node.value == wanted)
+    return node.tag in _SCALARS and _LOADER("").construct_object(node) == wanted
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
