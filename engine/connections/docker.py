@@ -1,0 +1,64 @@
+"""The Docker SDK on a host's own engine, through its link."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import docker
+from docker.errors import DockerException
+from docker.transport import UnixHTTPAdapter
+
+from engine.connections.base import Unix
+from engine.errors import DialRefused
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from engine.connections.base import Connection
+
+
+def open_client(connection: Connection, socket: str, *, timeout: float) -> docker.DockerClient:
+    """A client of the engine behind a socket on the host; closing it closes its way there.
+
+    Args:
+        connection: of the host.
+        socket: the engine's, as the host sees it.
+        timeout: seconds for each request.
+
+    Raises:
+        DialRefused: there is no engine at that socket, or no right to it.
+    """
+    forward = connection.forward(Unix(socket), timeout=timeout)
+    path = forward.__enter__()
+    seconds = math.ceil(timeout)
+    try:
+        client = docker.DockerClient(base_url=f"unix://{path}", version="auto", timeout=seconds)
+    except DockerException as error:
+        forward.__exit__(None, None, None)
+        raise DialRefused(f"{socket}: no Docker engine answers there: {error}") from error
+    except BaseException:
+        forward.__exit__(None, None, None)
+        raise
+    client.api.trust_env = False  # the controller's proxies and .netrc are not the host's
+    client.api.get_adapter("http+docker://").close()
+    client.api.mount("http+docker://", _OnePool(path, seconds, forward))
+    return client
+
+
+class _OnePool(UnixHTTPAdapter):
+    """One pool for all requests; the SDK's own has one for each URL, and parks a stream in each."""
+
+    def __init__(self, path: str, timeout: int, forward: AbstractContextManager[str]) -> None:
+        super().__init__(f"http+unix://{path}", timeout=timeout)
+        self._forward: AbstractContextManager[str] | None = forward
+
+    def get_connection(self, url: str | bytes, proxies: Any = None) -> Any:
+        del url
+        return super().get_connection("http+docker://localhost", proxies)
+
+    def close(self) -> None:
+        super().close()
+        forward, self._forward = self._forward, None
+        if forward is not None:
+            forward.__exit__(None, None, None)

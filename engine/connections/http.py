@@ -1,0 +1,209 @@
+"""httpx through a host's link: every connection is dialled from there, names resolved there."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import ssl
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+import httpx
+
+from engine.connections.base import Tcp
+from engine.errors import ModuleFailed
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable, Iterator
+
+    from engine.connections.base import Connection
+
+
+def open_client(
+    connection: Connection,
+    *,
+    timeout: float,
+    verify: bool,
+    ca: str | None,
+    follow_redirects: bool,
+) -> httpx.Client:
+    """A client on a host's own network.
+
+    What the link says of itself is raised as it is: `DialRefused`, `DeadlineExceeded`,
+    `Unreachable`. All else is httpx's.
+
+    Args:
+        connection: of the host.
+        timeout: seconds for each connect, read and write.
+        verify: check TLS certificates and names.
+        ca: a PEM file on the controller; None for the authorities that httpx brings.
+        follow_redirects: whether to.
+    """
+    return httpx.Client(
+        transport=_Transport(connection, timeout, verify=verify, ca=ca),
+        timeout=timeout,
+        follow_redirects=follow_redirects,
+        trust_env=False,  # the controller's proxies are not the host's
+    )
+
+
+class _Transport(httpx.BaseTransport):
+    def __init__(
+        self, connection: Connection, timeout: float, *, verify: bool, ca: str | None
+    ) -> None:
+        self._backend = _Backend(connection, timeout)
+        self._verify = verify
+        self._ca = ca
+
+    # Two pools, because reading the authorities takes longer than most plain requests.
+
+    @cached_property
+    def _plain(self) -> httpcore.ConnectionPool:
+        return httpcore.ConnectionPool(network_backend=self._backend)
+
+    @cached_property
+    def _tls(self) -> httpcore.ConnectionPool:
+        context = _context(self._ca, verify=self._verify)
+        return httpcore.ConnectionPool(ssl_context=context, network_backend=self._backend)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        pool = self._tls if request.url.scheme == "https" else self._plain
+        with _as_httpx():
+            response = pool.handle_request(
+                httpcore.Request(
+                    method=request.method,
+                    url=httpcore.URL(
+                        scheme=request.url.raw_scheme,
+                        host=request.url.raw_host,
+                        port=request.url.port,
+                        target=request.url.raw_path,
+                    ),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        return httpx.Response(
+            response.status,
+            headers=response.headers,
+            stream=_Body(response),
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        for name in ("_plain", "_tls"):
+            if name in self.__dict__:  # what was never used was never made
+                getattr(self, name).close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _as_httpx():
+            yield from self._response.iter_stream()
+
+    def close(self) -> None:
+        self._response.close()
+
+
+@contextlib.contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Raise httpx's exceptions for httpcore's, which have the same names."""
+    try:
+        yield
+    except Exception as error:
+        known = getattr(httpx, type(error).__name__, None)
+        if type(error).__module__.startswith("httpcore") and known is not None:
+            raise known(str(error)) from error
+        raise
+
+
+def _context(ca: str | None, *, verify: bool) -> ssl.SSLContext:
+    if not verify or ca is None:
+        return httpx.create_ssl_context(verify=verify, trust_env=False)
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:  # includes ssl.SSLError: no certificate in it
+        raise ModuleFailed(f"CA file {ca}: {error.strerror or error}") from error
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Where httpcore gets its connections from."""
+
+    def __init__(self, connection: Connection, timeout: float) -> None:
+        self._connection = connection
+        self._timeout = timeout
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,  # noqa: ARG002 - httpcore's signature
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - it may be no TCP socket here
+    ) -> httpcore.NetworkStream:
+        dialled = self._connection.dial(Tcp(host, port), timeout=timeout or self._timeout)
+        return _Stream(dialled)
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, dialled: socket.socket) -> None:
+        self._socket = dialled
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with _as_httpcore(httpcore.ReadTimeout, httpcore.ReadError):
+            self._socket.settimeout(timeout)
+            return self._socket.recv(max_bytes)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        with _as_httpcore(httpcore.WriteTimeout, httpcore.WriteError):
+            self._socket.settimeout(timeout)
+            self._socket.sendall(buffer)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        with _as_httpcore(httpcore.ConnectTimeout, httpcore.ConnectError, self.close):
+            self._socket.settimeout(timeout)
+            return _Stream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
+
+    def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":  # a kept connection that is readable was closed by the server
+            return _readable(self._socket)
+        if info == "ssl_object":
+            return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
+        return None
+
+
+def _readable(dialled: socket.socket) -> bool:
+    """Whether a read would not have to wait."""
+    if dialled.fileno() < 0:
+        return True
+    if not hasattr(select, "poll"):
+        return bool(select.select([dialled], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(dialled, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+@contextlib.contextmanager
+def _as_httpcore(
+    late: type[Exception], failed: type[Exception], clean_up: Callable[[], None] | None = None
+) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if clean_up:
+            clean_up()
+        raise (late if isinstance(error, TimeoutError) else failed)(str(error)) from error
