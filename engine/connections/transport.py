@@ -109,7 +109,12 @@ class _Gate:
 
     def _send_user_message(self, message: Any) -> None:
         message.gate = self
-        self._transport._send_user_message(message)
+        try:
+            self._transport._send_user_message(message)
+        except EOFError:
+            pass  # the link is gone: the reading thread ends every channel, and that is heard
+        except paramiko.SSHException:  # keys were not agreed on anew in half a minute
+            self._transport.close()
 
     def get_exception(self) -> None:
         """A channel's failure is its own; the transport's saved one may be any other channel's."""
@@ -194,9 +199,10 @@ class Link(_Transport):
                 message.add_int(field)
             else:
                 message.add_string(field)
-        if self.active:
+        with contextlib.suppress(EOFError):  # the link is gone, which is found below
             self._send_user_message(message)
-            answered.wait(timeout)
+            if self.active:
+                answered.wait(timeout)
         return self._opened(channel)
 
     def _register(self) -> tuple[Any, threading.Event]:
@@ -244,14 +250,26 @@ class Link(_Transport):
                 self._refused[chanid] = OpenRefused(code, reason)
                 answered.set()
 
+    # ── the end ───────────────────────────────────────────────────────────────────────────────
+
+    def run(self) -> None:
+        """Read until the link ends, then wake whoever waits for an answer."""
+        try:
+            super().run()
+        finally:
+            self._wake()
+
     def close(self) -> None:
-        """End the link at once, and wake whoever waits for it."""
+        """End the link at once."""
         # The reading thread sits in recv for up to 5 s; this ends it.
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
         super().close()
         self.packetizer.complete_handshake()  # ends the timer's thread, which outlives a failure
         self.sock.close()
+        self._wake()
+
+    def _wake(self) -> None:
         with self.lock:
             waiting = list(self.channel_events.values())
         for answered in waiting:
