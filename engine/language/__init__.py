@@ -1,1 +1,6 @@
 """Text → Playbook: everything that can be known without contacting a host."""
+
+from engine.language.inputs import fill
+from engine.language.load import load, notices
+
+__all__ = ["fill", "load", "notices"]

@@ -180,6 +180,7 @@ class Playbook(Struct, frozen=True, kw_only=True):
         text: its keywords.
         phases: the tasks of each phase that it has.
         severity: the rules.
+        input_places: where each input is declared.
     """
 
     path: str
@@ -187,6 +188,7 @@ class Playbook(Struct, frozen=True, kw_only=True):
     text: PlaybookText
     phases: dict[Phase, tuple[Task, ...]]
     severity: tuple[Rule, ...] = ()
+    input_places: dict[str, Place] = {}
 
     def tasks(self, phase: Phase) -> tuple[Task, ...]:
         """The tasks of a phase, none if it is absent."""

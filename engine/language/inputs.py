@@ -1,0 +1,190 @@
+"""Inputs: how they are declared, and the values that `-e` gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+
+from engine.errors import InputError, Problem
+from engine.language.expressions import is_template
+from engine.language.patterns import compiled
+from engine.language.scalars import resolve
+from engine.language.shapes import Shape
+from engine.language.source import parse
+from engine.language.words import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.language.flaws import Way
+    from engine.language.model import InputText, Playbook
+    from engine.language.problems import Problems
+
+_SAID = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+_KEYWORDS = {
+    "type": "type",
+    "enum": "enum",
+    "pattern": "pattern",
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+    "items": "items",
+}
+_CONNECTION = "ansible_"
+"""Names that say how hosts are reached may be given whether or not an inventory has them."""
+
+
+def schema(declared: InputText) -> dict[str, Any]:
+    """The input's JSON Schema."""
+    values = {theirs: getattr(declared, ours) for ours, theirs in _KEYWORDS.items()}
+    return {keyword: value for keyword, value in values.items() if value is not UNSET}
+
+
+def check_declared(problems: Problems, inputs: Mapping[str, InputText]) -> None:
+    """Whether each input's declaration makes sense, and its default fits it."""
+    for name, declared in inputs.items():
+        way = ("inputs", name)
+        count = len(problems.found)
+        if declared.pattern is not UNSET:
+            try:
+                compiled(declared.pattern)
+            except ValueError as error:
+                problems.at((*way, "pattern"), f"pattern is none that RE2 takes: {error}")
+        if declared.items is not UNSET:
+            _check_items(problems, (*way, "items"), declared.items)
+        if declared.default is not UNSET and len(problems.found) == count:
+            _check_default(problems, way, declared)
+
+
+def _check_items(problems: Problems, way: Way, items: Mapping[str, Any]) -> None:
+    from jsonschema import Draft202012Validator, SchemaError
+
+    for key in _keys(items):
+        if key.startswith("$"):
+            problems.at(way, f'items may not hold "{key}"', "it takes a plain JSON Schema")
+    try:
+        Draft202012Validator.check_schema(dict(items))
+        for pattern in _patterns(items):
+            compiled(pattern)
+    except (SchemaError, ValueError) as error:
+        reason = error.message if isinstance(error, SchemaError) else error
+        problems.at(way, f"items is not a JSON Schema: {reason}")
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from value
+    parts = value.values() if isinstance(value, Mapping) else value
+    for part in parts if isinstance(value, Mapping | list) else ():
+        yield from _keys(part)
+
+
+def _patterns(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping) and isinstance(value.get("pattern"), str):
+        yield value["pattern"]
+    parts = value.values() if isinstance(value, Mapping) else value
+    for part in parts if isinstance(value, Mapping | list) else ():
+        yield from _patterns(part)
+
+
+def _check_default(problems: Problems, way: Way, declared: InputText) -> None:
+    default = declared.default
+    place = (*way, "default")
+    if isinstance(default, str) and is_template(default):
+        problems.at(place, "a default cannot be a template", "put it into vars")
+        return
+    for flaw in _shape(str(way[-1]), declared).flaws(default):
+        message = f"the default does not fit: {flaw.message}"
+        problems.at((*place, *flaw.way), message, flaw.hint)
+
+
+def _shape(name: str, declared: InputText) -> Shape:
+    return Shape(schema(declared), name=name)
+
+
+def fill(
+    playbook: Playbook,
+    given: Mapping[str, Any],
+    *,
+    inventory_names: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """The value of each input: as given, else its default; and of what else `-e` may override.
+
+    Args:
+        playbook: whose inputs they are.
+        given: what `-e` says: text for `k=v`, which takes the input's type.
+        inventory_names: variables of hosts, which `-e` may override as it may `vars`.
+
+    Raises:
+        InputError: with every input that is missing or wrong, and every name that is no input.
+    """
+    problems: list[Problem] = []
+    known = {*playbook.text.inputs, *playbook.text.vars, *inventory_names}
+    values = {}
+    for name, value in given.items():
+        if name not in known and not name.startswith(_CONNECTION):
+            message = f'-e {name}: the playbook has no input "{name}"'
+            problems.append(Problem(message, hint=did_you_mean(name, known)))
+        elif name not in playbook.text.inputs:
+            values[name] = value
+    for name, declared in playbook.text.inputs.items():
+        values[name] = _value(playbook, name, declared, given, problems)
+    if problems:
+        raise InputError(*problems)
+    return values
+
+
+def _value(
+    playbook: Playbook,
+    name: str,
+    declared: InputText,
+    given: Mapping[str, Any],
+    problems: list[Problem],
+) -> Any:
+    place = playbook.input_places[name]
+    if name not in given:
+        if declared.default is UNSET:
+            message = f'input "{name}" is missing'
+            problems.append(place.problem(message, f"give it with -e {name}=…"))
+        return declared.default
+    value = given[name]
+    if isinstance(value, str):
+        value = _typed(value, declared.type)
+    problems += [
+        place.problem(f"-e {name}: {flaw.message}") for flaw in _shape(name, declared).flaws(value)
+    ]
+    return value
+
+
+def _typed(text: str, kind: str) -> Any:
+    """The text as the input's type; unchanged where it is none, for the check to say so."""
+    match kind:
+        case "integer" | "number":
+            return _number(text.strip())
+        case "boolean":
+            return _SAID.get(text.strip().lower(), text)
+        case "array" | "object":
+            return _structure(text)
+        case _:
+            return text
+
+
+def _number(text: str) -> Any:
+    try:
+        value = resolve(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else text
+
+
+def _structure(text: str) -> Any:
+    try:
+        return parse("-e", text.encode()).value
+    except InputError:
+        return text

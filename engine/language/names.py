@@ -1,0 +1,160 @@
+"""Which names exist where, known from the text alone: an unknown one is found before any host is.
+
+A result exists for the tasks after the one that registers it, in the order in which phases run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engine.language import snippets
+from engine.language.expressions import Unreadable, offset_of
+from engine.language.words import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from engine.language.expressions import Fault, Reader, Tree
+    from engine.language.flaws import Way
+    from engine.language.problems import Problems
+    from engine.language.snippets import Snippet
+
+SPECIALS = frozenset(
+    {
+        "inventory_hostname", "groups", "hostvars", "incident", "alert", "env", "run_id",
+        "check_mode",
+    }
+)  # fmt: skip
+LOCALS = frozenset({"item", "result"})
+WORDS = frozenset(
+    {
+        "and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False",
+        "None", "self", "loop", "range", "namespace",
+    }
+)  # fmt: skip
+"""Words of the expressions' own language, which no name can be."""
+
+
+_LOCAL_WRONG = {
+    "item": ('"item" exists only in a task with a loop', ""),
+    "result": ('"result" exists only in expect', "register the task and use that name"),
+}
+
+
+@dataclass(slots=True)
+class Names:
+    """The names of one playbook, as far as its tasks have been passed.
+
+    Args:
+        problems: where to tell what is unknown.
+        reader: of the texts.
+        inputs: the playbook's.
+        variables: its `vars`.
+        inventory: variables of hosts; None: no inventory was given.
+        later: what is registered or set anywhere, and where.
+        known: what has been registered or set by the tasks passed.
+    """
+
+    problems: Problems
+    reader: Reader
+    inputs: frozenset[str]
+    variables: Mapping[str, Any]
+    inventory: frozenset[str] | None
+    later: Mapping[str, Way] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    _of_variables: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def read_variables(self) -> None:
+        """Read the texts of `vars`: they may use one another, and any result there will be."""
+        for name, value in self.variables.items():
+            used: set[str] = set()
+            for snippet, tree in self._trees(snippets.deep(("vars", name), value)):
+                used |= tree.names
+                for other in sorted(tree.names - tree.guarded - self.later.keys()):
+                    self._tell(other, snippet, self._wrong(other, snippet, ""))
+            self._of_variables[name] = frozenset(used)
+        for name in self.variables:
+            if name in self._used_by(name):
+                message = f'"{name}" refers to itself, by way of other vars or directly'
+                self.problems.at_key(("vars", name), message)
+
+    def read(self, texts: Iterable[Snippet], where: str = "later") -> frozenset[str]:
+        """Check the names of snippets that belong together.
+
+        Args:
+            texts: of one task, or of one rule.
+            where: the results that they do not see are registered.
+
+        Returns:
+            Every name that they use, by way of `vars` too.
+        """
+        trees = list(self._trees(texts))
+        guarded = frozenset().union(*(tree.guarded for _, tree in trees))
+        used: set[str] = set()
+        for snippet, tree in trees:
+            used |= tree.names
+            for name in sorted(tree.names - guarded - snippet.local):
+                self._tell(name, snippet, self._wrong(name, snippet, where))
+        return frozenset(used.union(*(self._used_by(name) for name in used)))
+
+    def _trees(self, texts: Iterable[Snippet]) -> Iterator[tuple[Snippet, Tree]]:
+        """The snippets that can be read, and what they are; what is wrong with the rest is told."""
+        for snippet in texts:
+            read = self.reader.expression if snippet.bare else self.reader.template
+            try:
+                tree = read(snippet.text)
+            except Unreadable as error:
+                faults: tuple[Fault, ...] = (error.fault,)
+            else:
+                faults = tree.faults
+                yield snippet, tree
+            for fault in faults:
+                self.problems.inside(snippet.way, fault.offset, fault.message, fault.hint)
+
+    def _used_by(self, variable: str) -> frozenset[str]:
+        """All that one of `vars` uses, by way of others too; nothing for any other name."""
+        found: set[str] = set()
+        waiting = list(self._of_variables.get(variable, ()))
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self._of_variables.get(name, ())
+        return frozenset(found)
+
+    def _tell(self, name: str, snippet: Snippet, wrong: tuple[str, str]) -> None:
+        if wrong[0]:
+            self.problems.inside(snippet.way, offset_of(name, snippet.text), *wrong)
+
+    def _wrong(self, name: str, snippet: Snippet, where: str) -> tuple[str, str]:
+        """What is wrong with using the name there, and a hint; empty where nothing is."""
+        if name in self.variables:
+            return self._variable_wrong(name, snippet, where)
+        known = self.known | SPECIALS | (self.inventory or frozenset())
+        if snippet.early and name in known | self.later.keys():
+            return f'"{name}" is not known before hosts are chosen', "inputs and vars are"
+        if name in known | self.inputs:
+            return "", ""
+        if name in self.later:
+            return f'"{name}" is registered {where}, on line {self._line(name)}', ""
+        return _LOCAL_WRONG.get(name) or (f'unknown name "{name}"', self._meant(name, known))
+
+    def _variable_wrong(self, name: str, snippet: Snippet, where: str) -> tuple[str, str]:
+        """One of `vars` exists everywhere, but what it needs may not; what is unknown was told."""
+        for needed in sorted(self._used_by(name) - self.inputs - self.variables.keys()):
+            if snippet.early:
+                return f'"{name}" needs "{needed}", not known before hosts are chosen', ""
+            if where and needed in self.later and needed not in self.known:
+                line = self._line(needed)
+                return f'"{name}" needs "{needed}", registered {where}, on line {line}', ""
+        return "", ""
+
+    def _meant(self, name: str, known: Iterable[str]) -> str:
+        hint = did_you_mean(name, [*known, *self.inputs, *self.variables, *self.later])
+        if hint or self.inventory is not None:
+            return hint
+        return "if hosts have it, give their inventory with -i"
+
+    def _line(self, name: str) -> int:
+        return self.problems.document.place(self.later[name]).line
