@@ -11,9 +11,11 @@ on purpose:
 - `web[:1]` and `web[-2:]` are slices, both ends included; Ansible takes them as sets of
   characters. `web[0-2]` is refused, as it could be either.
 - A subscript counts each host once, and what it leaves out of range is an error.
-- A pattern is split at commas, else at colons; Ansible also splits at spaces.
+- A pattern is split at commas, else at colons; Ansible also splits at spaces, and an IPv6 address
+  with `!` or `&` before it.
 - Hosts of groups three levels deep come breadth first; Ansible's order changes from run to run.
 - `group_vars` of the working directory count for nothing, unless the inventory is there.
+- `ungrouped` has neither children nor parents but `all`; in Ansible hosts get lost that way.
 - Dates in YAML are text. The implicit localhost has no `ansible_python_interpreter`.
 - Not supported, and said so: `!vault`, `!unsafe`, inventory scripts and plugins, TOML.
 """

@@ -84,8 +84,10 @@ class Draft:
         """Put a group into a group.
 
         Raises:
-            ValueError: that would make a loop.
+            ValueError: that would make a loop, or `ungrouped` a group like others.
         """
+        if parent == UNGROUPED or (child == UNGROUPED and parent != ALL):
+            raise ValueError(f'group "{child}" in "{parent}": "{UNGROUPED}" belongs to no tree')
         if child in {ALL, parent} or child in self._above(parent):
             raise ValueError(f'group "{child}" in "{parent}" would make a loop')
         self._groups[parent].children[child] = None

@@ -220,7 +220,7 @@ def _sliced(text: str, hosts: Sequence[str], subscript: re.Match[str]) -> Sequen
         last = int(subscript["last"]) + 1 if subscript["last"] else None
         found = hosts[int(subscript["first"]) : last]
     if not found:
-        raise _BadTermError(f'"{text}" is outside of its {len(hosts)} hosts, counted from 0')
+        raise _BadTermError(f'"{text}" is out of range: the hosts are [0] to [{len(hosts) - 1}]')
     return found
 
 

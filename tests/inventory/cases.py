@@ -30,6 +30,7 @@ PATTERNS: list[tuple[str, str | None]] = [
         "~db[12]", "~(db|loner)", r"~.*\.example\.com$", "!~db.*", "~.*b1", "app[0]", "app[-1]",
         "app[1:2]", "app[1:]", "app[0:0]", "site[2:4]", "app[0],db[0]", "!db[0]", "db:!db[1:2]",
         "fe80::1", "fe80::1,db1", "web1", "web2", " db1 , db2 ", "db,,app", "app1.example.com",
+        "mail.example.com", "all:!mail.example.com", "all:&mail.example.com",
         "*.example.com", "app*.example.com:&canary", "localhost", "127.0.0.1", "::1",
         "db:localhost",
     )

@@ -30,7 +30,17 @@ def refusal(*arguments: str) -> str:
 def test_list_of_some_hosts() -> None:
     assert json.loads(show("-i", FOR_PATTERNS, "--list", "--limit", "db:!canary")) == {
         "_meta": {"hostvars": {}, "profile": "inventory_legacy"},
-        "all": {"children": ["ungrouped", "canary", "ipv6", "site", "web1", "nobody"]},
+        "all": {
+            "children": [
+                "ungrouped",
+                "canary",
+                "ipv6",
+                "site",
+                "web1",
+                "mail.example.com",
+                "nobody",
+            ]
+        },
         "db": {"hosts": ["db1", "db3"]},
         "site": {"children": ["db", "app"]},
     }

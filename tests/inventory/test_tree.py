@@ -61,6 +61,11 @@ if TYPE_CHECKING:
             "    a: {children: {b: {children: {a: }}}}\n                   ^",
         ),
         (
+            "ungrouped: {children: {a: }}",
+            '1:24: group "a" in "ungrouped": "ungrouped" belongs to no tree\n'
+            "    ungrouped: {children: {a: }}\n                           ^",
+        ),
+        (
             "a: {children: {all: }}",
             '1:16: group "all" in "a" would make a loop\n'
             "    a: {children: {all: }}\n                   ^",
