@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,11 @@ def prepare(path: Path, *, used: bool) -> None:
 
 
 def _recognised(path: Path, database: sqlite3.Connection) -> bool:
+    """Whether it is a journal of ours; False where it is empty."""
+    database.execute("BEGIN")  # one look: another process may be making it
     application, version = _number(database, "application_id"), _number(database, "user_version")
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    database.execute("ROLLBACK")
     if application == _APPLICATION and version > VERSION:
         raise JournalError(
             f"journal {path} was written by a newer quell (its schema is {version}, this one "
@@ -110,18 +115,29 @@ def _recognised(path: Path, database: sqlite3.Connection) -> bool:
         )
     if application == _APPLICATION and version == VERSION:
         return True
-    if database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+    if tables:
         raise JournalError(f"journal {path} is not a journal: another program's database")
     return False
 
 
 def _make(path: Path, database: sqlite3.Connection) -> None:
-    mode = database.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
+    if _use_wal(database) != "wal":
         raise JournalError(f"journal {path}: its file system cannot keep a write-ahead log")
     database.executescript(
         f"{_SCHEMA} PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT"
     )
+
+
+def _use_wal(database: sqlite3.Connection) -> str:
+    """The mode that came of it. For this alone SQLite does not wait for who makes the same file."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return str(database.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def _number(database: sqlite3.Connection, pragma: str) -> int:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.errors import JournalError, QuellError
+from engine.events import encode
 from engine.journal import open_journal
+from engine.journal.chain import Head, seal
 from tests.journal.events import RUN, action, ended, intent, started
 
 if TYPE_CHECKING:
@@ -114,6 +116,24 @@ def test_the_last_records_removed_with_the_head_set_back(
     )
 
     assert "record 3 is missing; 4 were written" in damage(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(2, "record 3 is not what was written"), (4, "record 4 is not what was written")],
+)
+def test_a_record_altered_and_sealed_anew(
+    path: Path, database: sqlite3.Connection, number: int, said: str
+) -> None:
+    select = "SELECT hash FROM records WHERE run = ? AND number = ?"
+    (before,) = database.execute(select, (RUN, number - 1)).fetchone()
+    forged = encode(ended(outcome="nothing to see"))
+    database.execute(
+        "UPDATE records SET event = ?, hash = ? WHERE run = ? AND number = ?",
+        (forged, seal(Head(number - 1, before), RUN, forged).hash, RUN, number),
+    )
+
+    assert said in damage(path)
 
 
 @pytest.mark.usefixtures("database")

@@ -54,10 +54,20 @@ def write_and_kill(path: Path, run: str, first: int, after: int) -> int:
 
 
 def test_runs_of_several_processes_stand_side_by_side(path: Path) -> None:
+    assert write_together(path, count=100) == [[event(number) for number in range(100)]] * 4
+
+
+def test_several_processes_may_make_the_same_journal(tmp_path: Path) -> None:
+    for number in range(10):
+        assert write_together(tmp_path / f"{number}.db", count=1) == [[event(0)]] * 4
+
+
+def write_together(path: Path, count: int) -> list[list[Event]]:
+    """What four processes wrote that began at once, each its own run."""
     runs = ["a", "b", "c", "d"]
     barrier = context().Barrier(len(runs))
     processes = [
-        context().Process(target=write, args=(str(path), run, 100, barrier)) for run in runs
+        context().Process(target=write, args=(str(path), run, count, barrier)) for run in runs
     ]
     for process in processes:
         process.start()
@@ -66,8 +76,7 @@ def test_runs_of_several_processes_stand_side_by_side(path: Path) -> None:
 
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     with open_journal(str(path)) as journal:
-        for run in runs:
-            assert journal.events(run) == [event(number) for number in range(100)]
+        return [journal.events(run) for run in runs]
 
 
 @pytest.mark.parametrize(
