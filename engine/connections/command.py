@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING
 
 from engine.connections import shells
 from engine.connections.base import Argv, Finished, Listener, Script
+from engine.connections.channels import drain, exit_status, request_exec
 from engine.connections.output import Keeper, Marked
-from engine.connections.transport import (
-    LinkDown,
-    OpenRefused,
-    OpenTimeout,
-    drain,
-    exit_status,
-    request_exec,
-)
+from engine.connections.transport import LinkDown, OpenRefused, OpenTimeout
 from engine.errors import DeadlineExceeded, HostError, LinkLost, Unreachable
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from engine.connections.authentication import authenticate
 from engine.connections.hostkeys import HostKey
-from engine.connections.transport import Link, QuickSocket, quick
+from engine.connections.quicksocket import QuickSocket, quick
+from engine.connections.transport import Link
 from engine.errors import Unreachable
 
 if TYPE_CHECKING:

@@ -1,16 +1,15 @@
-"""paramiko's Transport with its faults put right. All use of its private names is in this file.
+"""paramiko's Transport with its faults put right.
 
-Each remedy has a regression test; `paramiko>=5.1,<6` is pinned because of these names.
+Its private names are used here and in `channels` alone, and `paramiko>=5.1,<6` is pinned because
+of them. Each remedy has a regression test.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import signal
 import socket
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import paramiko
@@ -18,12 +17,12 @@ from paramiko.common import (
     MSG_CHANNEL_CLOSE,
     MSG_CHANNEL_REQUEST,
     cMSG_CHANNEL_OPEN,
-    cMSG_CHANNEL_REQUEST,
-    cMSG_CHANNEL_WINDOW_ADJUST,
 )
 
+from engine.connections.channels import on_channel_request
+
 if TYPE_CHECKING:
-    from engine.connections.output import Marked
+    from engine.connections.quicksocket import QuickSocket
 
     class _Transport(paramiko.Transport):
         """The names used here that the type stubs leave out."""
@@ -48,32 +47,6 @@ logging.getLogger(_LOGGER).setLevel(logging.CRITICAL + 1)
 _WINDOW = 4 * 1024 * 1024
 _PACKET = 32 * 1024
 _KEEPALIVE = 15
-_USER_TIMEOUT = 30
-
-
-class QuickSocket(socket.socket):
-    """A TCP socket that neither holds back small packets nor their acknowledgements.
-
-    sshd leaves Nagle's algorithm on for forwards: each delayed acknowledgement of ours would
-    cost 40 ms. The kernel forgets TCP_QUICKACK, so it is set again after each read.
-    """
-
-    def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """Read, then acknowledge at once."""
-        data = super().recv(size, flags)
-        if hasattr(socket, "TCP_QUICKACK"):
-            with contextlib.suppress(OSError):
-                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        return data
-
-
-def quick(plain: socket.socket) -> QuickSocket:
-    """Take over a connected TCP socket; a peer that vanished is noticed within half a minute."""
-    sock = QuickSocket(plain.family, plain.type, plain.proto, plain.detach())
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT * 1000)
-    return sock
 
 
 class OpenRefused(Exception):
@@ -139,7 +112,7 @@ class Link(_Transport):
         self._deferred: list[Any] = []
         self._channel_handler_table = {
             **self._channel_handler_table,
-            MSG_CHANNEL_REQUEST: _on_channel_request,
+            MSG_CHANNEL_REQUEST: on_channel_request,
         }
 
     # ── messages ──────────────────────────────────────────────────────────────────────────────
@@ -274,81 +247,3 @@ class Link(_Transport):
             waiting = list(self.channel_events.values())
         for answered in waiting:
             answered.set()
-
-
-@dataclass(slots=True)
-class Drain:
-    """Stands in for a channel's input buffer: what comes goes on at once, on the reading thread.
-
-    So no thread of ours waits for output, a command's stdin and output cannot block each other,
-    and a gigabyte passes through without being kept.
-    """
-
-    channel: Any
-    sink: Marked
-    ended: threading.Event
-
-    def feed(self, data: bytes) -> None:
-        """The next chunk; the server may then send as much again."""
-        self.sink.feed(data)
-        size = self.channel._check_add_window(len(data))
-        if size > 0:
-            message = paramiko.Message()
-            message.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
-            message.add_int(self.channel.remote_chanid)
-            message.add_int(size)
-            self.channel.transport._send_user_message(message)
-
-    def close(self) -> None:
-        """The stream's end, or the channel's."""
-        if not self.ended.is_set():
-            self.sink.finish()
-            self.ended.set()
-
-
-def drain(channel: Any, stdout: Marked, stderr: Marked) -> threading.Event:
-    """Let a channel's output run into sinks, before its command is started.
-
-    Returns:
-        What is set when both have ended.
-    """
-    ended = threading.Event()
-    channel.in_buffer = Drain(channel, stdout, threading.Event())
-    channel.in_stderr_buffer = Drain(channel, stderr, ended)
-    return ended
-
-
-def request_exec(channel: Any, line: str) -> None:
-    """Start a command without waiting for the server to say yes: that is one round trip less.
-
-    A refusal closes the channel, and `channel.event_ready` stays False.
-    """
-    message = paramiko.Message()
-    message.add_byte(cMSG_CHANNEL_REQUEST)
-    message.add_int(channel.remote_chanid)
-    message.add_string("exec")
-    message.add_boolean(True)
-    message.add_string(line)
-    channel._event_pending()
-    channel.transport._send_user_message(message)
-
-
-def exit_status(channel: paramiko.Channel) -> int | None:
-    """The command's status, negative for a signal's number; None while none has come."""
-    by_signal = getattr(channel, "ended_by", 0)
-    if by_signal:
-        return -int(by_signal)
-    return channel.exit_status if channel.exit_status >= 0 else None
-
-
-def _on_channel_request(channel: Any, m: Any) -> None:
-    # paramiko knows exit-status only; a command that a signal ended has exit-signal instead.
-    if m.get_text() == "exit-signal":
-        m.get_boolean()
-        name = f"SIG{m.get_text()}"
-        channel.ended_by = signal.Signals[name] if name in signal.Signals.__members__ else 1
-        channel.status_event.set()
-        return
-    m.rewind()
-    m.get_int()  # the channel's number, which the reading thread had taken off
-    channel._handle_request(m)
