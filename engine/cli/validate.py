@@ -1,0 +1,119 @@
+"""`quell validate`: everything that can be known about playbooks without contacting a host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.errors import InputError, Problem
+from engine.redact import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_ENDINGS = frozenset({".yml", ".yaml"})
+
+
+@click.command("validate")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=Path)
+@click.option(
+    "-i", "--inventory", "sources", multiple=True, metavar="SOURCE",
+    help="Whose variables playbooks may use. May be repeated.",
+)  # fmt: skip
+@click.option(
+    "-M", "--module-path", "module_path", multiple=True, metavar="DIRECTORY", type=Path,
+    help="Modules beside the shipped ones. May be repeated.",
+)  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def command(
+    paths: tuple[Path, ...], sources: tuple[str, ...], module_path: tuple[Path, ...], form: str
+) -> int:
+    """Check playbooks, files or directories of them. Contacts no host and runs nothing.
+
+    Every problem of every file is told at once; the exit code is 1 if there is one.
+    """
+    from engine.registry import Registry
+
+    files, problems = _files(paths)
+    names = _inventory_names(sources)
+    wrong, notices = _checked(files, Registry(module_path), names)
+    problems += wrong
+    if form == "json":
+        click.echo(json.dumps(_plain(len(files), problems, notices), indent=2))
+    else:
+        for notice in notices:
+            click.echo(escape(f"notice: {notice}", keep="\n"))
+        for problem in problems:
+            click.echo(escape(str(problem), keep="\n"))
+        click.echo(f"{_counted(len(files), 'playbook')}, {_counted(len(problems), 'problem')}")
+    return 1 if problems else 0
+
+
+def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
+    """The playbooks that the paths name, each once; and paths that name none."""
+    files: dict[Path, None] = {}
+    problems = []
+    for path in paths:
+        found = _playbooks_in(path) if path.is_dir() else [path] if path.exists() else []
+        if not found:
+            message = "holds no playbook (*.yml, *.yaml)" if path.is_dir() else "does not exist"
+            problems.append(Problem(message, str(path)))
+        files |= dict.fromkeys(found)
+    return list(files), problems
+
+
+def _playbooks_in(directory: Path) -> list[Path]:
+    return sorted(p for p in directory.rglob("*") if p.suffix in _ENDINGS and p.is_file())
+
+
+def _inventory_names(sources: Sequence[str]) -> frozenset[str] | None:
+    if not sources:
+        return None
+    from engine import inventory
+
+    return inventory.load(sources).names()
+
+
+def _checked(
+    files: Sequence[Path], registry: Any, names: frozenset[str] | None
+) -> tuple[list[Problem], list[Problem]]:
+    """The problems, and the notices of the files that have none."""
+    from engine.language.load import Loader, notices
+
+    loader = Loader(registry, names)
+    problems: list[Problem] = []
+    seen: list[Problem] = []
+    for file in files:
+        try:
+            seen += notices(loader.load(file))
+        except InputError as error:
+            problems += error.problems
+    return problems, seen
+
+
+def _plain(
+    playbooks: int, problems: Iterable[Problem], notices: Iterable[Problem]
+) -> dict[str, Any]:
+    return {
+        "playbooks": playbooks,
+        "problems": [_fields(problem) for problem in problems],
+        "notices": [_fields(notice) for notice in notices],
+    }
+
+
+def _fields(problem: Problem) -> dict[str, Any]:
+    return {
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.message,
+        "hint": problem.hint,
+        "source": problem.source,
+    }
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,82 @@
+"""The JSON Schema of the whole language, for editors: the model's types and every module's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.language.model import PHASES, PlaybookText, TaskText
+from engine.language.shapes import schema_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.registry import Entry, Registry
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TEMPLATE = {"type": "string", "pattern": r"\{\{|\{%"}
+_TASK = {"$ref": "#/$defs/Task"}
+
+
+def editor_schema(registry: Registry) -> dict[str, Any]:
+    """What an editor checks and completes playbooks with.
+
+    A text with a template in it may stand for any value of a module's argument.
+    """
+    document = schema_of(PlaybookText)
+    definitions: dict[str, Any] = document.pop("$defs")
+    for phase in PHASES:
+        document["properties"][phase]["items"] = _TASK
+    definitions["Task"] = _task(registry, definitions)
+    return {
+        "$schema": DIALECT,
+        **document,
+        "title": "quell playbook",
+        "$defs": definitions,
+    }
+
+
+def _task(registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
+    keywords = schema_of(TaskText)
+    definitions.update(keywords["$defs"])
+    properties: dict[str, Any] = dict(keywords["properties"])
+    properties["verify"] = {**properties["verify"], "items": _TASK}
+    for keyword in ("within", "hold", "every", "timeout"):
+        properties[keyword] = _or_template(properties[keyword])
+    names = registry.names()
+    for name in names:
+        properties[name] = _module(registry[name], definitions)
+    return {
+        "description": keywords["description"],
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "oneOf": [{"required": [name]} for name in names],
+    }
+
+
+def _module(entry: Entry, definitions: dict[str, Any]) -> dict[str, Any]:
+    own = dict(entry.schema)
+    definitions.update(own.pop("$defs", {}))
+    own["properties"] = {name: _or_template(part) for name, part in own["properties"].items()}
+    if entry.cls.free_form:
+        return {**own["properties"][entry.cls.free_form], "description": own["description"]}
+    if not entry.cls.primary:
+        return own
+    description = own.pop("description")
+    return {"description": description, "anyOf": [own, own["properties"][entry.cls.primary]]}
+
+
+def _or_template(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema, which also takes a template wherever it takes a scalar that is no text."""
+    changed = dict(schema)
+    for key in ("items", "additionalProperties"):
+        if isinstance(changed.get(key), dict):
+            changed[key] = _or_template(changed[key])
+    if changed.get("type") == "string" and "pattern" not in changed and "enum" not in changed:
+        return changed
+    if not changed.keys() & {"type", "anyOf", "enum", "$ref"}:
+        return changed
+    outer: dict[str, Any] = {
+        key: changed.pop(key) for key in ("description", "default") if key in changed
+    }
+    return {**outer, "anyOf": [changed, _TEMPLATE]}
