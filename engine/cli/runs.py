@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
+from engine.cli.jsonl import json_line
 from engine.cli.style import Painter, duration, names, wants_colour
 from engine.journal import open_journal
 from engine.redact import escape
@@ -38,7 +37,7 @@ def command(limit: int, *, as_json: bool, journal: str | None) -> None:
     runs = found[:limit]
     if as_json:
         for run in runs:
-            click.echo(json.dumps(msgspec.to_builtins(run)))
+            click.echo(json_line(run))
         return
     if not runs:
         click.echo("no runs yet", err=True)

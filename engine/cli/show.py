@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
+from engine.cli.jsonl import json_line
 from engine.cli.style import Painter, count, duration, names, wants_colour
 from engine.cli.timeline import Line, fields_of, timeline
 from engine.journal import open_journal
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from engine.events import Event, Intent, RunEnded, RunStarted
+    from engine.events import Intent, RunEnded, RunStarted
     from engine.journal.progress import Progress
 
 _LABEL = 10
@@ -53,11 +52,6 @@ def command(run: str, *, as_json: bool, journal: str | None) -> None:
     _say_timed(timeline(events), so_far.started.at, paint)
     click.echo()
     _say((*_ending(so_far, alive=alive), _kept(len(events), missing)), paint)
-
-
-def json_line(event: Event) -> str:
-    """The event as one line of ASCII, in which no terminal finds anything to obey."""
-    return json.dumps(msgspec.to_builtins(event)).replace("\x7f", "\\u007f")
 
 
 def _say_timed(lines: Iterable[Line], start: datetime, paint: Painter) -> None:

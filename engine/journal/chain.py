@@ -2,8 +2,9 @@
 
 Found: any record that was altered, removed, moved or taken from another run, and the removal of
 the last ones; for where the chain ends (its head) is kept twice: in the database, and in the
-run's claim file beside it. Not found: a writer who seals the chain and both heads anew, for there
-is no key. This tells damage and careless edits, not a forger.
+run's claim file beside it. A run that is gone altogether is found when it is asked for by its id.
+Not found: a writer who seals the chain and both heads anew, for there is no key. This tells damage
+and careless edits, not a forger.
 """
 
 from __future__ import annotations

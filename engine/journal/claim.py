@@ -110,7 +110,7 @@ def kept(path: Path) -> Kept | None:
         JournalError: it cannot be read.
     """
     try:
-        content = path.read_bytes().strip(b"\0")
+        content = _steady(path).strip(b"\0")
         if not content:
             return None
         pid, count, digest, last = content.decode("ascii").split()
@@ -122,6 +122,14 @@ def kept(path: Path) -> Kept | None:
     if found.line() != content:
         raise JournalError(f"{path} is damaged")
     return found
+
+
+def _steady(path: Path) -> bytes:
+    # Whoever writes the run may be in the middle of its line.
+    content = path.read_bytes()
+    while (again := path.read_bytes()) != content:
+        content = again
+    return content
 
 
 def held(path: Path) -> bool:

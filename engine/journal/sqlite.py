@@ -106,7 +106,7 @@ class SqliteJournal:
                 "SELECT run FROM runs ORDER BY number DESC LIMIT ?",
                 (-1 if limit is None else limit,),
             ).fetchall()
-        return [self._summary(run) for (run,) in rows]
+        return [self._summary(str(run)) for (run,) in rows]
 
     def _summary(self, run: str) -> RunSummary:
         try:
@@ -144,7 +144,8 @@ class SqliteJournal:
             try:
                 yield self._database
             finally:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
 
 
 def _decoded(run: str, number: int, event: bytes) -> Event:

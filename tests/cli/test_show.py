@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from engine.events import Event
 
-EVIL = "\x1b]0;owned\x07 \x9b31m \u202egnp.exe \x00 \u2028 end"
+EVIL = "\x1b]0;owned\x07 \x9b31m \u202egnp.exe \x00 \u2028 \x7f end"
 
 
 @pytest.fixture(autouse=True)

@@ -213,6 +213,7 @@ def reading(directory: Path) -> list[Event] | None:
     """The run as the journal tells it; None where it says that something is wrong."""
     try:
         with open_journal(str(directory / "journal.db")) as journal:
+            journal.runs()
             events = journal.events(journal.find(RUN))
             return None if journal.missing(RUN) else events
     except QuellError:

@@ -98,7 +98,7 @@ def test_a_used_journal_that_is_empty_is_a_loss_and_not_a_beginning(path: Path) 
 def test_a_damaged_schema_is_said_in_words(path: Path) -> None:
     with open_journal(str(path)) as journal, journal.begin("a") as recorder:
         recorder.tell(started("a"))
-    path.write_bytes(path.read_bytes().replace(b"run TEXT", b"ru\xf3 TEXT"))
+    path.write_bytes(path.read_bytes().replace(b"NULL UNIQUE", b"NUL\xf3 UNIQUE"))
 
-    with open_journal(str(path)) as journal, pytest.raises(JournalError, match="is damaged"):
+    with pytest.raises(JournalError, match="is damaged"), open_journal(str(path)) as journal:
         journal.runs()
