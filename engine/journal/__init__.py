@@ -11,6 +11,7 @@ from engine.errors import InputError, Problem
 if TYPE_CHECKING:
     from engine.journal.base import Journal
 
+_FORMS = "give a path or sqlite:///PATH"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
@@ -48,6 +49,6 @@ def _path(url: str) -> Path:
         return Path(url).expanduser()
     if scheme and scheme[1] == "sqlite" and url.startswith("sqlite:///") and url[10:]:
         return Path(url[10:])
-    raise InputError(
-        Problem(f"--journal: not understood: {url!r}", hint="give a path or sqlite:///PATH")
-    )
+    # The whole of it is not repeated: a database's URL may hold a password.
+    kind = f"{scheme[1]}://…" if scheme else repr(url)
+    raise InputError(Problem(f"no journal can be at {kind}", "--journal", hint=_FORMS))

@@ -36,10 +36,13 @@ def test_a_path_or_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: s
     assert [file.name for file in tmp_path.iterdir()] == ["kept.db"]
 
 
-@pytest.mark.parametrize("url", ["", "sqlite://kept.db", "sqlite:///", "postgresql://host/db"])
+@pytest.mark.parametrize(
+    "url", ["", "sqlite://kept.db", "sqlite:///", "postgresql://u:secret@host/db"]
+)
 def test_a_url_that_is_not_understood(url: str) -> None:
-    with pytest.raises(InputError, match="give a path or sqlite:///PATH"):
+    with pytest.raises(InputError, match="give a path or sqlite:///PATH") as error:
         open_journal(url)
+    assert "secret" not in str(error.value)
 
 
 def test_a_missing_file_is_not_made_by_who_only_reads(path: Path) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from engine.errors import JournalError
 from engine.events import ApprovalAnswered, PhaseEnded, RunResumed
 from engine.journal.claim import Claim
 from engine.journal.database import prepare
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.events import Event
+    from engine.journal.base import Journal
 
 NORMAL, FULL = 1, 2
 
@@ -47,6 +51,22 @@ def test_what_a_promise_hangs_on_waits_for_the_disk(path: Path, event: Event, le
 
         (synchronous,) = recorder._database.execute("PRAGMA synchronous").fetchone()
         assert synchronous == level
+
+
+def test_a_record_that_is_refused_does_not_stand_in_the_way_of_the_next(
+    path: Path, journal: Journal
+) -> None:
+    with journal.begin(RUN) as recorder, closing(sqlite3.connect(path)) as meddler:
+        recorder.tell(started())
+        with meddler:
+            meddler.execute("INSERT INTO records VALUES (?, 2, x'00', x'00')", (RUN,))
+        with pytest.raises(JournalError, match="UNIQUE"):
+            recorder.tell(intent(1))
+        with meddler:
+            meddler.execute("DELETE FROM records WHERE number = 2")
+        recorder.tell(ended())
+
+    assert journal.events(RUN) == [started(), ended()]
 
 
 @pytest.mark.lab
