@@ -29,7 +29,7 @@ SYMBOLS = {
 """How a task ended: the symbol and its colour, the gravest first."""
 
 LABEL = 12
-NAME = 26
+NAME = 30
 """Columns of a phase's name and of a task's."""
 SAY_AGAIN = 30.0
 """Seconds between two words on a long wait, where nothing moves on the screen."""

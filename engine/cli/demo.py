@@ -9,15 +9,19 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from importlib.resources import as_file, files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+import engine
 from engine.errors import Interrupted, QuellError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_SHIPPED = Path(engine.__file__).parents[1]
+"""Where playbooks and inventory stand beside the engine: in a clone, and installed."""
 
 _PATIENCE = 10.0
 """Seconds for a staged process to be where it should be."""
@@ -35,9 +39,9 @@ def command(journal: str | None, verbose: int) -> int:
     from engine.cli import session
     from engine.execution.options import Options
 
-    with _stopped_by_signals(), _incident() as port, contextlib.ExitStack() as stack:
-        playbook = stack.enter_context(as_file(files("playbooks") / "port_conflict.yml"))
-        inventory = stack.enter_context(as_file(files("inventory") / "local.yml"))
+    playbook = _SHIPPED / "playbooks" / "port_conflict.yml"
+    inventory = _SHIPPED / "inventory" / "local.yml"
+    with _stopped_by_signals(), _incident() as port:
         click.echo(f"Running {playbook.name} against it, with --yes\n", err=True)
         options = Options(
             playbook=str(playbook),

@@ -16,7 +16,7 @@ import msgspec
 from engine import __version__
 from engine import inventory as inventories
 from engine.connections.links import Links
-from engine.connections.settings import Settings
+from engine.connections.settings import Defaults, Settings
 from engine.errors import InputError, Problem
 from engine.events import RunResumed, RunStarted, TaskEnded, now
 from engine.execution.approval import Approvals
@@ -27,6 +27,7 @@ from engine.execution.fleet import ThreadFleet
 from engine.execution.memory import Memory
 from engine.execution.options import Options
 from engine.execution.plan import Plan, Selection, make_plan
+from engine.execution.precheck import check_arguments
 from engine.execution.predict import Predictor
 from engine.execution.run import Run
 from engine.execution.stage import Stage
@@ -93,9 +94,15 @@ def prepare(options: Options, *, password: str | None = None) -> Prepared:
     )
     names_of_plan = Scope(given, playbook.text.vars, templates)
     plan = make_plan(playbook, inventory, names_of_plan, selection)
+    check_arguments(plan, registry, given, templates)
+    defaults = Defaults(
+        options.user,
+        password,
+        Path(options.private_key) if options.private_key else None,
+        options.timeout,
+    )
     settings = {
-        host: _settings(host, plan, given, options, password, templates)
-        for host in plan.every_host()
+        host: _settings(host, plan, given, defaults, templates) for host in plan.every_host()
     }
     for one in settings.values():
         if one.password:
@@ -107,8 +114,7 @@ def _settings(
     host: str,
     plan: Plan,
     given: Mapping[str, Any],
-    options: Options,
-    password: str | None,
+    defaults: Defaults,
     templates: Templates,
 ) -> Settings:
     """How a host is reached: the inventory says, `-e` overrides, flags fill in what is missing."""
@@ -120,14 +126,7 @@ def _settings(
         if name.startswith("ansible_")
     }
     ours |= {name: value for name, value in given.items() if name.startswith("ansible_")}
-    return Settings.from_variables(
-        host,
-        ours,
-        user=options.user,
-        password=password,
-        private_key=options.private_key,
-        timeout=options.timeout,
-    )
+    return Settings.from_variables(host, ours, defaults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +192,7 @@ def finished(progress: Progress) -> dict[Key, TaskEnded]:
     good = ("ok", "changed", "finding")
     return {
         key: result
-        for key, result in progress.results.items()
+        for key, result in progress.finished.items()
         if result.status in good or result.ignored
     }
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engine.contract import Action, Deadline, Probe, Target, seconds, to_plain
+from engine.contract import Action, Deadline, Probe, Target, to_plain
 from engine.errors import HostError
 from engine.events import Looked
 from engine.execution.results import registered
+from engine.execution.timing import timing
 from engine.language.templates import Scope
 
 if TYPE_CHECKING:
@@ -84,16 +86,23 @@ class Looker:
         Raises:
             HostError: a single look failed, or the last one of several.
         """
-        text = task.text
-        if text.hold is not None:
-            return self._hold(task, module, data, seconds(text.hold))
-        patience = seconds(text.within) if text.within is not None else within
+        scope = Scope(data, self._order.texts, self._templates)
+        times = timing(task, self._templates, scope)
+        once = partial(self._once, task, module, data, times.timeout or PROBE_TIMEOUT)
+        if times.hold is not None:
+            return self._hold(task, once, times.hold, times.every)
+        patience = times.within if times.within is not None else within
         if patience is not None:
-            return self._within(task, module, data, patience)
-        return _sure(self._once(task, module, data))
+            return self._within(task, once, patience, times.every)
+        return _sure(once())
 
-    def _once(self, task: Task, module: Probe[Any] | Action[Any], data: Mapping[str, Any]) -> Sight:
-        timeout = seconds(task.text.timeout) if task.text.timeout is not None else PROBE_TIMEOUT
+    def _once(
+        self,
+        task: Task,
+        module: Probe[Any] | Action[Any],
+        data: Mapping[str, Any],
+        timeout: float,
+    ) -> Sight:
         target = Target(self._order.host, self._connection, Deadline(timeout))
         try:
             seen = module.observe(target)
@@ -118,42 +127,37 @@ class Looker:
         return f"expected {' and '.join(unmet)}" if unmet else ""
 
     def _within(
-        self, task: Task, module: Probe[Any] | Action[Any], data: Mapping[str, Any], total: float
+        self, task: Task, once: Callable[[], Sight], total: float, every: float | None
     ) -> Sight:
         started = time.monotonic()
-        every = self._every(task, total)
+        pause = _pause(every, total)
         while True:
-            sight = self._once(task, module, data)
+            sight = once()
             elapsed = time.monotonic() - started
             self._say(task, sight, elapsed, total, "within")
             if sight.holds:
                 return sight
-            if elapsed + every > total or self._stopped.wait(every):
+            if elapsed + pause > total or self._stopped.wait(pause):
                 sight = _sure(sight)
                 late = f"{sight.message} (not within {total:g} s)"
                 return Sight(False, late, sight.summary, {**sight.result, "msg": late})
 
     def _hold(
-        self, task: Task, module: Probe[Any] | Action[Any], data: Mapping[str, Any], total: float
+        self, task: Task, once: Callable[[], Sight], total: float, every: float | None
     ) -> Sight:
         started = time.monotonic()
-        every = self._every(task, total)
+        pause = _pause(every, total)
         while True:
-            sight = self._once(task, module, data)
+            sight = once()
             elapsed = time.monotonic() - started
             self._say(task, sight, elapsed, total, "hold")
             if not sight.holds:
                 return _sure(sight)
             if elapsed >= total:
                 return sight
-            if self._stopped.wait(min(every, max(total - elapsed, 0.01))):
+            if self._stopped.wait(min(pause, max(total - elapsed, 0.01))):
                 cut = f"interrupted after {elapsed:.0f} s of {total:g} s"
                 return Sight(False, cut, sight.summary, {**sight.result, "msg": cut})
-
-    def _every(self, task: Task, total: float) -> float:
-        if task.text.every is not None:
-            return max(seconds(task.text.every), 0.01)
-        return max(min(EVERY, total / 10), 0.1)
 
     def _say(self, task: Task, sight: Sight, elapsed: float, total: float, mode: Any) -> None:
         self._tell(
@@ -169,6 +173,12 @@ class Looker:
                 mode=mode,
             )
         )
+
+
+def _pause(every: float | None, total: float) -> float:
+    if every is None:
+        return max(min(EVERY, total / 10), 0.1)
+    return max(every, 0.01)
 
 
 def _sure(sight: Sight) -> Sight:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, Problem
-from engine.language.model import PHASES
-from engine.language.nearest import nearest
+from engine.language.model import PHASES, Playbook
+from engine.language.words import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from engine.inventory import Inventory
-    from engine.language.model import HostPattern, Phase, Playbook, Task
+    from engine.language.model import HostPattern, Phase, Task
 
 ALWAYS_TAG = "always"
 NEVER_TAG = "never"
@@ -82,7 +82,9 @@ def make_plan(
     phases = _select(playbook, selection)
     pattern = _pattern(playbook.text.hosts, names)
     all_hosts = _match(playbook, inventory, pattern)
-    hosts = inventory.match(pattern, selection.limit) if selection.limit else all_hosts
+    hosts = all_hosts
+    if selection.limit is not None:
+        hosts = inventory.match(pattern, selection.limit)
     allowed = _allowed(inventory, selection.limit)
     grid: dict[str, tuple[str, ...]] = {}
     for tasks in phases.values():
@@ -113,15 +115,17 @@ def _match(where: Playbook | Task, inventory: Inventory, pattern: HostPattern) -
     try:
         return inventory.match(pattern)
     except InputError as error:
-        place = getattr(where, "place", None)
-        if place is None:
-            path = where.path if hasattr(where, "path") else ""
-            raise InputError(
-                *(Problem(f"hosts: {p.message}", path, hint=p.hint) for p in error.problems)
-            ) from None
-        raise InputError(
-            *(place.problem(f"hosts: {p.message}", p.hint) for p in error.problems)
-        ) from None
+        raise InputError(*(_placed(where, problem) for problem in error.problems)) from None
+
+
+def _placed(where: Playbook | Task, problem: Problem) -> Problem:
+    """A problem of a pattern, with the place of the playbook or the task that has it."""
+    if problem.path:
+        return problem
+    message = f"hosts: {problem.message}"
+    if isinstance(where, Playbook):
+        return Problem(message, where.path, hint=problem.hint)
+    return where.place.problem(message, problem.hint)
 
 
 def _select(playbook: Playbook, selection: Selection) -> dict[Phase, tuple[Task, ...]]:
@@ -141,7 +145,7 @@ def _check_tags(playbook: Playbook, selection: Selection) -> None:
     known = {ALWAYS_TAG, NEVER_TAG, "all", "tagged", "untagged"}
     known |= {tag for phase in PHASES for task in playbook.tasks(phase) for tag in tags_of(task)}
     problems = [
-        Problem(f'no task has the tag "{tag}"', hint=nearest(tag, known))
+        Problem(f'no task has the tag "{tag}"', hint=did_you_mean(tag, known))
         for tag in (*selection.tags, *selection.skip_tags)
         if tag not in known
     ]
@@ -172,8 +176,3 @@ def _tagged(task: Task, selection: Selection) -> bool:
 def _any(own: set[str], tags: set[str]) -> bool:
     special = ("all" in tags) or ("tagged" in tags and bool(own))
     return special or ("untagged" in tags and not own) or bool(own & tags)
-
-
-def chosen_hosts(plan: Plan, tasks: Sequence[Task]) -> int:
-    """On how many hosts these tasks run, each counted once."""
-    return len({host for task in tasks for host in plan.grid[task.id]})

@@ -119,9 +119,7 @@ class Stage:
     def _items(self, task: Task, host: str) -> list[tuple[str | None, dict[str, Any]]]:
         if task.text.loop is None:
             return [(None, {})]
-        items = self._templates.render(task.text.loop, self.memory.scope(host))
-        if isinstance(items, str) or not isinstance(items, list | tuple):
-            raise HostError(f"loop: needs a list, not {items!r:.80}")
+        items = self._templates.items(task.text.loop, self.memory.scope(host))
         counts: dict[str, int] = {}
         labelled: list[tuple[str | None, dict[str, Any]]] = []
         for item in items:

@@ -8,7 +8,7 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from engine.contract import Action, Change, Deadline, Probe, Record, Target, seconds, to_plain
+from engine.contract import Action, Change, Deadline, Probe, Record, Target, to_plain
 from engine.errors import (
     DeadlineExceeded,
     GuardRefused,
@@ -22,6 +22,7 @@ from engine.execution.guard import check_protected
 from engine.execution.look import VERIFY_WITHIN, Looker
 from engine.execution.orders import Order, Outcome
 from engine.execution.results import registered
+from engine.execution.timing import timing
 from engine.language.templates import Scope
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from engine.connections.links import Links
     from engine.contract import Module
-    from engine.events import Event
+    from engine.events import Event, Status
     from engine.language.templates import Templates
     from engine.registry import Registry
 
@@ -102,7 +103,7 @@ class Worker:
         if task.kind == "probe":
             assert isinstance(module, Probe | Action)
             return self._probe(order, looker, module)
-        timeout = seconds(task.text.timeout) if task.text.timeout is not None else ACTION_TIMEOUT
+        timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
         target = Target(order.host, connection, Deadline(timeout))
         if order.unknown is not None and isinstance(module, Action) and module.observable:
             settled = module.confirm(target, order.unknown) is None
@@ -113,7 +114,8 @@ class Worker:
 
     def _probe(self, order: Order, looker: Looker, module: Probe[Any] | Action[Any]) -> Outcome:
         sight = looker.look(order.task, module, order.data)
-        status = "ok" if sight.holds else "finding" if order.phase == "investigate" else "failed"
+        unmet: Status = "finding" if order.phase == "investigate" else "failed"
+        status = "ok" if sight.holds else unmet
         result = registered(sight.result, status, message=sight.message)
         return Outcome(order, status, sight.message, sight.summary, result)
 
@@ -140,12 +142,12 @@ class Worker:
         change: Change,
     ) -> Outcome:
         """The change is on its way from here on: every end of it must say what is known."""
-        sent = replace(Outcome(order, "unknown"), change=change, intent=order.intent)
+        sent = Outcome(order, "unknown", change=change, intent=order.intent)
         try:
             done = module.apply(target, change)
             wrong = module.confirm(target, change) if isinstance(module, Action) else None
         except (LinkLost, DeadlineExceeded) as error:
-            done, wrong = None, self._settled(order, module, change, error)
+            return self._settled(sent, looker, module, change, error)
         except HostError as error:
             failed = _failed(order, "failed", error.message, error.found)
             return replace(failed, change=change, intent=order.intent)
@@ -153,25 +155,29 @@ class Worker:
             message = f"{order.task.module} broke: {type(error).__name__}: {error}"
             found = {"traceback": traceback.format_exc()}
             return replace(sent, message=message, result=registered(found, "unknown"))
-        if isinstance(wrong, _Unknown):
-            result = registered(None, "unknown", message=wrong.message)
-            return replace(sent, message=wrong.message, result=result)
         if wrong is not None:
             failed = _failed(order, "failed", f"not confirmed: {wrong}", _done(change, done))
             return replace(failed, change=change, intent=order.intent)
         return self._verified(order, looker, change, _done(change, done), "")
 
     def _settled(
-        self, order: Order, module: Module, change: Change, error: HostError
-    ) -> str | _Unknown | None:
-        """What became of a change that was cut off: looked at once more, never sent again."""
+        self, sent: Outcome, looker: Looker, module: Module, change: Change, error: HostError
+    ) -> Outcome:
+        """A change that was cut off: looked at once more, never sent again."""
+        message = f"{error.message}; whether it took effect is not known"
+        unknown = replace(
+            sent, message=message, result=registered(None, "unknown", message=message)
+        )
         if not isinstance(module, Action) or not module.observable:
-            return _Unknown(f"{error.message}; whether it took effect is not known")
+            return unknown
+        host = sent.order.host
         try:
-            target = Target(order.host, self._links.get(order.host), Deadline(SETTLE))
-            return module.confirm(target, change)
+            target = Target(host, self._links.get(host), Deadline(SETTLE))
+            if module.confirm(target, change) is not None:
+                return unknown
         except HostError:
-            return _Unknown(f"{error.message}; whether it took effect is not known")
+            return unknown
+        return self._verified(sent.order, looker, change, _done(change, None), error.message)
 
     def _verified(
         self, order: Order, looker: Looker, change: Change, found: dict[str, Any], message: str
@@ -202,13 +208,6 @@ class Worker:
                 result = registered(found, "failed", message=wrong)
                 return replace(changed, status="failed", message=wrong, result=result)
         return changed
-
-
-class _Unknown:
-    """Nobody knows whether the change took effect."""
-
-    def __init__(self, message: str) -> None:
-        self.message = message
 
 
 def _decided(module: Action[Any] | Record, target: Target) -> tuple[Change | None, Any]:
@@ -242,7 +241,7 @@ def _done(change: Change, done: object) -> dict[str, Any]:
 
 
 def _failed(
-    order: Order, status: Any, message: str, found: dict[str, object] | None = None
+    order: Order, status: Status, message: str, found: dict[str, object] | None = None
 ) -> Outcome:
     result = registered(found, status, message=message)
     return Outcome(order, status, message, result=result)

@@ -44,7 +44,7 @@ class RuleText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One severity rule: the first that holds decides."""
 
     level: Level
-    when: Expression | list[Expression] | bool = True
+    when: Expression | bool | list[Expression | bool] = True
     on: Annotated[
         int | str,
         Meta(title="number of hosts", examples=["any", "all", 2, "50%"]),

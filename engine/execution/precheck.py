@@ -1,0 +1,73 @@
+"""Arguments and times that are known before the run: checked then, and not when it is too late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.errors import HostError, InputError
+from engine.execution.timing import timing
+from engine.execution.waves import defines
+from engine.language.model import PHASES
+from engine.language.templates import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from engine.errors import Problem
+    from engine.execution.plan import Plan
+    from engine.language.model import Task
+    from engine.language.templates import Templates
+    from engine.registry import Registry
+
+_ONLY_IN_A_RUN = frozenset({"item", "result", "hostvars", "incident", "env", "run_id", "alert"})
+"""Names whose values a run brings, like the results that tasks register."""
+
+
+def check_arguments(
+    plan: Plan, registry: Registry, given: Mapping[str, Any], templates: Templates
+) -> None:
+    """Render what uses inputs and variables alone, for each task's first host.
+
+    Args:
+        plan: which task runs where.
+        registry: the modules.
+        given: inputs and `-e` values.
+        templates: renders them.
+
+    Raises:
+        InputError: each argument or time that cannot be what it must be.
+    """
+    later = set(_ONLY_IN_A_RUN)
+    for phase in PHASES:
+        for task in plan.playbook.tasks(phase):
+            later |= defines(task)
+    problems: list[Problem] = []
+    for tasks in plan.phases.values():
+        for task in tasks:
+            for host in plan.grid[task.id][:1]:
+                texts = {**plan.inventory.variables(host), **plan.playbook.text.vars}
+                data = {
+                    "inventory_hostname": host,
+                    "groups": plan.inventory.groups,
+                    "check_mode": False,
+                    **given,
+                }
+                scope = Scope(data, texts, templates)
+                problems += [
+                    problem
+                    for one in (task, *task.verify)
+                    if not one.uses & later
+                    for problem in _problems(one, registry, scope, templates)
+                ]
+    if problems:
+        raise InputError(*problems)
+
+
+def _problems(task: Task, registry: Registry, scope: Scope, templates: Templates) -> list[Problem]:
+    try:
+        timing(task, templates, scope)
+        templates.arguments(registry[task.module], task.args, scope)
+    except HostError as error:
+        return [task.place.problem(f"{task.name}: {error.message}")]
+    return []
