@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _ENDINGS = frozenset({".yml", ".yaml"})
+_VARIABLES = frozenset({"group_vars", "host_vars"})
 
 
 @click.command("validate")
@@ -66,7 +67,18 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
 
 
 def _playbooks_in(directory: Path) -> list[Path]:
-    return sorted(p for p in directory.rglob("*") if p.suffix in _ENDINGS and p.is_file())
+    """Files anywhere below it, but for hidden directories and those of variables."""
+    return sorted(
+        path
+        for path in directory.rglob("*")
+        if path.suffix in _ENDINGS
+        and path.is_file()
+        and not any(_is_aside(part) for part in path.relative_to(directory).parts)
+    )
+
+
+def _is_aside(part: str) -> bool:
+    return part.startswith(".") or part in _VARIABLES
 
 
 def _inventory_names(sources: Sequence[str]) -> frozenset[str] | None:

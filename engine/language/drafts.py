@@ -13,7 +13,7 @@ from engine.language.expressions import is_template
 from engine.language.model import NOT_YET, TaskText
 from engine.language.patterns import compiled
 from engine.language.shapes import Shape, formats, module_shape, schema_of
-from engine.language.words import did_you_mean, near
+from engine.language.words import did_you_mean, near, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +63,14 @@ class Draft:
         """The way to an argument, whether or not the file has it in shorthand."""
         assert self.entry is not None
         way = (*self.way, self.entry.name)
-        written_out = self.args is self.raw[self.entry.name]
-        return (*way, name) if written_out else way
+        return (*way, name) if self.written_out else way
+
+    @property
+    def written_out(self) -> bool:
+        """Whether the file has the arguments under their names, not in shorthand."""
+        assert self.entry is not None
+        is_mapping = isinstance(self.raw[self.entry.name], Mapping)
+        return is_mapping and not self.entry.cls.free_form
 
     def registered(self) -> Iterator[tuple[str, Way]]:
         """The names that exist once it has run, and where it gives them."""
@@ -113,11 +119,16 @@ class Drafter:
         if entry is None:
             return draft
         args = entry.normal(draft.raw[entry.name])
-        flaws = self._shape(entry).flaws(args)
-        if args is not draft.raw[entry.name]:
+        if not isinstance(args, Mapping):
+            hint = f"it takes {', '.join(entry.schema['properties'])}"
+            message = f"the arguments of {entry.name} must be a mapping, not {shown(args)}"
+            problems.at((*draft.way, entry.name), message, hint)
+            return replace(draft, entry=entry)
+        draft = replace(draft, entry=entry, args=_conditions_listed(entry, args))
+        flaws = self._shape(entry).flaws(draft.args)
+        if not draft.written_out:
             flaws = [replace(flaw, way=flaw.way[1:]) for flaw in flaws]
         problems.flaws(flaws, (*draft.way, entry.name))
-        draft = replace(draft, entry=entry, args=args if isinstance(args, Mapping) else {})
         _check_patterns(problems, draft)
         if isinstance(draft.args.get("probe"), str) and is_template(draft.args["probe"]):
             message = "probe must be true or false: what a task is must be known before it runs"
@@ -186,9 +197,21 @@ class Drafter:
         return f'{what} "{key}"', f'did you mean "{meant}"?' if meant else ""
 
 
+def _conditions_listed(entry: Entry, args: Mapping[str, Any]) -> dict[str, Any]:
+    """One condition may stand where a list of them is taken, as in Ansible's `assert`."""
+    lists = {name for name, part in entry.schema["properties"].items() if "items" in part}
+    forms = formats(entry)
+    return {
+        name: [value]
+        if isinstance(value, str) and name in lists and forms.get(name) == "expression"
+        else value
+        for name, value in args.items()
+    }
+
+
 def _check_patterns(problems: Problems, draft: Draft) -> None:
     assert draft.entry is not None
-    for name, form in formats(draft.entry.schema).items():
+    for name, form in formats(draft.entry).items():
         pattern = draft.args.get(name)
         if form != "re2" or not isinstance(pattern, str) or is_template(pattern):
             continue

@@ -124,11 +124,12 @@ def _unknown_keys(error: ValidationError, subject: Subject) -> Iterator[Flaw]:
     keys: Any = error.instance
     for key in keys:
         if key not in known:
-            message = f'unknown {subject.keys} "{key}"'
-            if subject.keys == "argument":
-                message = f'{subject.name} has no argument "{key}"'
             meant = near(str(key), known) or ""
             hint = f'did you mean "{meant}"?' if meant else ""
+            message = f'unknown {subject.keys} "{key}"'
+            if subject.keys == "argument" and not way:
+                message = f'{subject.name} has no argument "{key}"'
+                hint = hint or f"it takes {', '.join(known)}"
             yield Flaw((*way, key), message, hint, at_key=True, meant=meant)
 
 

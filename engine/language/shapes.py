@@ -34,9 +34,10 @@ def schema_of(kind: type) -> dict[str, Any]:
     return {**own, "$defs": definitions}
 
 
-def formats(schema: Mapping[str, Any]) -> dict[str, str]:
-    """The properties whose texts have a format of ours: `expression` or `re2`."""
-    found = {name: _format(part) for name, part in schema.get("properties", {}).items()}
+@functools.cache
+def formats(entry: Entry) -> dict[str, str]:
+    """The arguments whose texts have a format of ours: `expression` or `re2`."""
+    found = {name: _format(part) for name, part in entry.schema["properties"].items()}
     return {name: form for name, form in found.items() if form}
 
 

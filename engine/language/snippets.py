@@ -66,7 +66,7 @@ def _loop(draft: Draft) -> Iterator[Snippet]:
 
 
 def _arguments(draft: Draft, local: frozenset[str]) -> Iterator[Snippet]:
-    forms = formats(draft.entry.schema) if draft.entry else {}
+    forms = formats(draft.entry) if draft.entry else {}
     for name, value in draft.args.items():
         way = draft.args_way(name)
         if forms.get(name) == "expression":

@@ -254,7 +254,7 @@ class Templates:
 
 def _expressions(entry: Entry) -> frozenset[str]:
     """The arguments that are bare expressions."""
-    return frozenset(name for name, form in formats(entry.schema).items() if form == "expression")
+    return frozenset(name for name, form in formats(entry).items() if form == "expression")
 
 
 def _plain(value: Any) -> Any:
