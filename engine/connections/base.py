@@ -250,6 +250,14 @@ class Connection(Protocol):
         """
         ...
 
+    def interrupt(self) -> None:
+        """End every command and stream that is under way, from another thread.
+
+        Commands get TERM, and KILL after a grace; those who wait for them hear of it. What is
+        begun afterwards works as before. Never raises.
+        """
+        ...
+
     def close(self) -> None:
         """End the link and every command and stream on it. Never raises; safe to call twice."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,6 @@ from engine.connections.transport import LinkDown, OpenRefused, OpenTimeout
 from engine.errors import DeadlineExceeded, HostError, LinkLost, Unreachable
 
 if TYPE_CHECKING:
-    import threading
-
     import paramiko
 
     from engine.connections.transport import Link
@@ -51,6 +50,7 @@ class RemoteCommand:
         tell_err = (lambda data: listener("stderr", data)) if listener else None
         bounds = {} if keep is None else {"head": keep, "tail": 0}
         self._keepers = Keeper(tell=tell_out, **bounds), Keeper(tell=tell_err)
+        self._heard = threading.Event()
         self._stdout, self._stderr = (Marked(self._marker, keeper) for keeper in self._keepers)
 
     def run(self, command: Argv | Script, stdin: bytes, timeout: float) -> Finished:
@@ -78,6 +78,7 @@ class RemoteCommand:
                 self._overdue(timeout)
             status = self._status(channel)
         finally:
+            self._heard.set()
             channel.close()
         stdout, stderr = (keeper.output() for keeper in self._keepers)
         return Finished(status, stdout, stderr, time.monotonic() - started)
@@ -133,6 +134,11 @@ class RemoteCommand:
             f"{self._where}: the SSH connection broke under a command; "
             f"whether it took effect is not known"
         )
+
+    def end(self) -> None:
+        """End the command from another thread, and wait a moment until `run` has heard of it."""
+        if self._kill():
+            self._heard.wait(LINGER)
 
     def _overdue(self, timeout: float) -> None:
         outcome = "it was ended" if self._kill() else "whether it has ended is not known"

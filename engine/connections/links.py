@@ -57,6 +57,11 @@ class Links:
         """A host's connection; cheap: it connects when it is first used."""
         return self._links[host]
 
+    def interrupt(self) -> None:
+        """End what is under way on every host, all at once; the next use connects again."""
+        with ThreadPoolExecutor(HANDSHAKES) as pool:
+            list(pool.map(LazyConnection.interrupt, self._links.values()))
+
     def close(self) -> None:
         """End all links at once."""
         with ThreadPoolExecutor(HANDSHAKES) as pool:
@@ -98,15 +103,23 @@ class LazyConnection:
 
     def _get(self) -> Opened:
         with self._lock:
+            if self._failure is None and (self._opened is None or not self._opened.alive):
+                self._renew()
             if self._failure is not None:
                 raise Unreachable(self._failure)
-            if self._opened is None or not self._opened.alive:
-                try:
-                    self._opened = self._open()
-                except Unreachable as failure:
-                    self._failure = failure.message
-                    raise
+            assert self._opened is not None
             return self._opened
+
+    def _renew(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+        try:
+            self._opened = self._open()
+        except Unreachable as failure:
+            self._failure = failure.message
+        else:
+            if self._failure is not None:  # the run ended in the meantime
+                self._opened.close()
 
     @property
     def platform(self) -> Platform:
@@ -142,6 +155,11 @@ class LazyConnection:
     def get(self, path: str, limit: int, *, timeout: float) -> bytes:
         """As in `Connection`."""
         return self._get().get(path, limit, timeout=timeout)
+
+    def interrupt(self) -> None:
+        """As in `Connection`."""
+        if self._opened is not None:
+            self._opened.interrupt()
 
     def close(self) -> None:
         """As in `Connection`; it is not opened again."""

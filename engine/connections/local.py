@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 import time
+import weakref
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -49,6 +50,11 @@ class LocalConnection:
     """Runs commands on the controller and dials from it."""
 
     alive = True
+
+    def __init__(self) -> None:
+        """Nothing runs yet."""
+        self._running: weakref.WeakSet[_Running] = weakref.WeakSet()
+        self._dialled: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     @cached_property
     def platform(self) -> Platform:
@@ -94,7 +100,9 @@ class LocalConnection:
             stderr = Keeper()
             stderr.feed(said)
             return Finished(status, Keeper().output(), stderr.output(), 0.0)
-        return _Running(process, data, listener).finish(started, timeout)
+        running = _Running(process, data, listener)
+        self._running.add(running)
+        return running.finish(started, timeout)
 
     def dial(self, address: Address, *, timeout: float) -> socket.socket:
         """As in `Connection`."""
@@ -104,7 +112,10 @@ class LocalConnection:
             raise DeadlineExceeded(f"no answer from {shown(address)} in {timeout:g} s") from error
         except OSError as error:
             raise DialRefused(f"{shown(address)}: {error.strerror or error}") from error
+        except UnicodeError as error:  # from IDNA: a label that is too long or empty
+            raise DialRefused(f"{shown(address)}: no such name: {error}") from error
         dialled.settimeout(None)
+        self._dialled.add(dialled)
         return dialled
 
     def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
@@ -134,6 +145,15 @@ class LocalConnection:
         except OSError as error:
             raise HostError(f"get {path}: {error.strerror}") from error
 
+    def interrupt(self) -> None:
+        """As in `Connection`."""
+        for stream in list(self._dialled):
+            with contextlib.suppress(OSError):
+                stream.shutdown(socket.SHUT_RDWR)
+        ending = [_start(running.end) for running in list(self._running)]
+        for thread in ending:
+            thread.join()
+
     def close(self) -> None:
         """Nothing is held open."""
 
@@ -150,10 +170,9 @@ def _user_name() -> str:
 
 
 def _prepare(command: Argv | Script, stdin: bytes) -> tuple[list[str], bytes]:
+    text = shells.program(command)  # an Argv too: what no shell can be told is refused everywhere
     if isinstance(command, Argv):
         return list(command.args), stdin
-    # Directory and variables are set by Popen: a script must not be able to tell the difference.
-    text = shells.program(Script(command.text, command.args))
     return ["/bin/sh", "-c", shells.READER, "sh"], shells.on_stdin(text, stdin)
 
 
@@ -209,14 +228,20 @@ class _Running:
             found = {"stdout": self.stdout.output().text, "stderr": self.stderr.output().text}
             raise DeadlineExceeded(f"not done within {timeout:g} s; it was ended", found)
         # A child that it left behind may hold the output open, and then still write to it unread.
+        linger = min(deadline, time.monotonic() + LINGER)
         for reader in self._readers:
-            reader.join(min(LINGER, max(0.0, deadline - time.monotonic())))
+            reader.join(max(0.0, linger - time.monotonic()))
         return Finished(
             status=self._process.returncode,
             stdout=self.stdout.output(),
             stderr=self.stderr.output(),
             seconds=time.monotonic() - started,
         )
+
+    def end(self) -> None:
+        """End the process from another thread; `finish` returns then. Ended ones are left alone."""
+        if not self._ended.is_set():
+            self._kill()
 
     def _kill(self) -> None:
         if not hasattr(os, "killpg"):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _PROBE_TIME = 30.0
 """Seconds for the question what the host is, and for why it refused something."""
 
-_PUT = """\
+PUT = """\
 [ -d "$1" ] && { echo "Is a directory" >&2; exit 1; }
 temporary=$(mktemp "$1.XXXXXX") || exit
 trap 'rm -f -- "$temporary"' EXIT
@@ -44,6 +44,8 @@ size=$(wc -c <"$temporary") || exit
 [ "$size" -eq "$3" ] || { echo "only $size of $3 bytes arrived" >&2; exit 1; }
 chmod "$2" "$temporary" && mv -f -- "$temporary" "$1"
 """
+"""Arguments: path, mode in octal, size. A link that dies on the way is an early end of file."""
+
 _GET = 'LC_ALL=C exec head -c "$2" -- "$1"'
 
 
@@ -61,6 +63,7 @@ class SshConnection:
         self._where = where
         self._lock = threading.Lock()
         self._platform: Platform | None = None
+        self._running: set[RemoteCommand] = set()
 
     @property
     def alive(self) -> bool:
@@ -97,9 +100,19 @@ class SshConnection:
         """As in `Connection`."""
         if become is not None:
             raise HostError("becoming another account is not supported yet")
-        return RemoteCommand(self._link, self._where, listener=listener).run(
-            command, stdin, timeout
-        )
+        remote = RemoteCommand(self._link, self._where, listener=listener)
+        return self._run(remote, command, stdin, timeout)
+
+    def _run(
+        self, remote: RemoteCommand, command: Argv | Script, stdin: bytes, timeout: float
+    ) -> Finished:
+        with self._lock:
+            self._running.add(remote)
+        try:
+            return remote.run(command, stdin, timeout)
+        finally:
+            with self._lock:
+                self._running.discard(remote)
 
     def dial(self, address: Address, *, timeout: float) -> socket.socket:
         """As in `Connection`."""
@@ -138,7 +151,7 @@ class SshConnection:
 
     def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
         """As in `Connection`."""
-        script = Script(_PUT, (path, f"{mode:o}", str(len(data))))
+        script = Script(PUT, (path, f"{mode:o}", str(len(data))))
         self._file(f"put {path}", script, data, timeout, keep=None)
 
     def get(self, path: str, limit: int, *, timeout: float) -> bytes:
@@ -149,11 +162,22 @@ class SshConnection:
     def _file(
         self, what: str, script: Script, stdin: bytes, timeout: float, keep: int | None
     ) -> bytes:
-        command = RemoteCommand(self._link, self._where, keep=keep)
-        finished = command.run(script, stdin, timeout)
+        remote = RemoteCommand(self._link, self._where, keep=keep)
+        finished = self._run(remote, script, stdin, timeout)
         if finished.status != 0:
             raise HostError(f"{what}: {finished.stderr.text.strip() or 'failed'}")
         return finished.stdout.head
+
+    def interrupt(self) -> None:
+        """As in `Connection`; the streams end with the link, which is opened anew when needed."""
+        with self._lock:
+            running = list(self._running)
+        ending = [threading.Thread(target=remote.end) for remote in running]
+        for thread in ending:
+            thread.start()
+        for thread in ending:
+            thread.join()
+        self._link.close()
 
     def close(self) -> None:
         """As in `Connection`."""

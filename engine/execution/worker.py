@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 ACTION_TIMEOUT = 300.0
 SETTLE = 15.0
-"""Seconds: of an action that does not say, and to learn what became of one that was cut off."""
+AGAIN = 0.5
+"""Seconds: of an action that does not say; to learn what became of one that was cut off; between
+two interruptions of what is under way."""
 
 
 class Worker:
@@ -62,13 +64,22 @@ class Worker:
         self._templates = templates
         self._tell = tell
         self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._busy = 0
 
     def stop(self) -> None:
-        """Wake what waits between two looks. Safe from a signal handler."""
+        """End what is under way on the hosts. Returns at once: safe from a signal handler."""
         self._stopped.set()
+        threading.Thread(target=self._interrupt, name="interrupt", daemon=True).start()
+
+    def _interrupt(self) -> None:
+        # More than once: a command may have begun just before the flag was seen.
+        while self._stopped.is_set() and self._busy:
+            self._links.interrupt()
+            time.sleep(AGAIN)
 
     def revive(self) -> None:
-        """Wait again between looks."""
+        """Work again, for what must run whatever happened."""
         self._stopped.clear()
 
     def perform(self, order: Order) -> Outcome:
@@ -78,20 +89,30 @@ class Worker:
             JournalError: the intent could not be recorded; nothing was sent.
         """
         started = time.monotonic()
+        with self._lock:
+            self._busy += 1
         try:
-            outcome = self._perform(order)
+            outcome = self._attempt(order)
+        finally:
+            with self._lock:
+                self._busy -= 1
+        return replace(outcome, seconds=time.monotonic() - started)
+
+    def _attempt(self, order: Order) -> Outcome:
+        """Perform it, and make an outcome of every way that it can go wrong."""
+        try:
+            return self._perform(order)
         except JournalError:
             raise
         except GuardRefused as error:
-            outcome = replace(_failed(order, "failed", str(error)), guard="protected")
+            return replace(_failed(order, "failed", str(error)), guard="protected")
         except Unreachable as error:
-            outcome = _failed(order, "unreachable", error.message)
+            return _failed(order, "unreachable", error.message)
         except HostError as error:
-            outcome = _failed(order, "failed", error.message, error.found)
+            return _failed(order, "failed", error.message, error.found)
         except Exception as error:  # noqa: BLE001  # one task on one host; the run goes on
             message = f"{order.task.module} broke: {type(error).__name__}: {error}"
-            outcome = _failed(order, "failed", message, {"traceback": traceback.format_exc()})
-        return replace(outcome, seconds=time.monotonic() - started)
+            return _failed(order, "failed", message, {"traceback": traceback.format_exc()})
 
     def _perform(self, order: Order) -> Outcome:
         task = order.task
@@ -130,6 +151,8 @@ class Worker:
             return Outcome(order, "changed", summary=change.summary, change=change)
         if isinstance(module, Action) and not _is_approved(change, order.approved):
             return Outcome(order, "skipped", summary=change.summary, change=change, asks=True)
+        if self._stopped.is_set():
+            return _failed(order, "failed", "interrupted before anything was sent")
         self._tell(_intent(order, change))
         return self._send(order, looker, module, target, change)
 
