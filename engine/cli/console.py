@@ -31,6 +31,8 @@ SYMBOLS = {
 LABEL = 12
 NAME = 30
 """Columns of a phase's name and of a task's."""
+MOST = 8
+"""Lines of what is under way on a terminal."""
 SAY_AGAIN = 30.0
 """Seconds between two words on a long wait, where nothing moves on the screen."""
 
@@ -39,12 +41,20 @@ class Console:
     """A sink for people."""
 
     def __init__(
-        self, screen: Screen, *, colour: bool, live: bool, verbosity: int = 0, diff: bool = False
+        self,
+        screen: Screen,
+        run: str,
+        *,
+        colour: bool,
+        live: bool,
+        verbosity: int = 0,
+        diff: bool = False,
     ) -> None:
         """Show on this screen.
 
         Args:
             screen: where lines go.
+            run: its id.
             colour: whether to use it.
             live: the screen shows what is under way by itself.
             verbosity: 1 tells results and skipped tasks, 2 more of their output.
@@ -56,19 +66,18 @@ class Console:
         self._verbosity = verbosity
         self._diff = diff
         self._ended: dict[str, list[e.TaskEnded]] = defaultdict(list)
-        self._under_way: dict[tuple[str, str], str] = {}
+        self._under_way: dict[tuple[str, str], tuple[str, str]] = {}
         self._said: dict[tuple[str, str], float] = {}
-        self._run = ""
+        self._run = run
 
     @singledispatchmethod
-    def tell(self, event: e.Event) -> None:  # the rest registers for its kind
+    def tell(self, event: e.Event) -> None:
         """Show it, if it is for people."""
 
     # ── the run ──
 
     @tell.register
     def _(self, event: e.RunStarted) -> None:
-        self._run = event.run
         mode = " · check mode: nothing will be changed" if event.check else ""
         title = self._paint("bold", escape(event.playbook))
         self._line(f"{title} · run {event.run} · {count(len(event.hosts), 'host')}{mode}")
@@ -76,7 +85,8 @@ class Console:
 
     @tell.register
     def _(self, event: e.RunResumed) -> None:
-        self._line(f"{self._paint('bold', 'Going on')} with what ended before")
+        going_on = self._paint("bold", "Going on")
+        self._line(f"{going_on} · run {self._run} · by {escape(event.user)}")
         self._line("")
 
     @tell.register
@@ -139,7 +149,7 @@ class Console:
 
     @tell.register
     def _(self, event: e.TaskStarted) -> None:
-        self._under_way[event.task, event.host] = event.name
+        self._under_way[event.task, event.host] = (event.name, "")
         self._show_progress()
 
     @tell.register
@@ -147,13 +157,13 @@ class Console:
         cell = (event.task, event.host)
         word = "holds" if event.holds else "not yet"
         far = f"{duration(event.elapsed)} of {duration(event.total)}"
-        text = f"{event.name}  {event.host}  {word} · {far} · {escape(event.summary)}"
-        self._under_way[cell] = text
+        words = f"{word} · {far} · {event.summary}"
+        self._under_way[cell] = (event.name, words)
         self._show_progress()
         last = self._said.get(cell)
         if not self._live and (last is None or time.monotonic() - last >= SAY_AGAIN):
             self._said[cell] = time.monotonic()
-            self._line(f"  … {text}")
+            self._line(_waiting(event.name, [event.host], words))
 
     @tell.register
     def _(self, event: e.TaskEnded) -> None:
@@ -168,11 +178,11 @@ class Console:
     def _show_progress(self) -> None:
         if not self._live:
             return
-        by_text: dict[str, list[str]] = defaultdict(list)
+        alike: dict[tuple[str, str], list[str]] = defaultdict(list)
         for (_, host), text in self._under_way.items():
-            by_text[text].append(host)
-        lines = [f"  … {escape(text)}  {names(hosts, 6)}" for text, hosts in by_text.items()]
-        self._screen.progress([self._paint("dim", line) for line in lines[:8]])
+            alike[text].append(host)
+        lines = [_waiting(name, hosts, words) for (name, words), hosts in alike.items()]
+        self._screen.progress([self._paint("dim", line) for line in lines[:MOST]])
 
     def _flush(self, tasks: Sequence[str]) -> None:
         for task in tasks:
@@ -234,6 +244,10 @@ class Console:
     def _lines(self, lines: Sequence[str]) -> None:
         for line in lines:
             self._line(line)
+
+
+def _waiting(name: str, hosts: list[str], words: str) -> str:
+    return f"  … {escape(name):<{NAME}} {names(hosts)}  {escape(words)}".rstrip()
 
 
 def _words(event: e.TaskEnded) -> str:

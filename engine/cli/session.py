@@ -102,6 +102,7 @@ def _execute(
     interrupted: list[str] = []
     console = Console(
         screen,
+        run_id,
         colour=wants_colour(sys.stderr),
         live=is_terminal(sys.stderr),
         verbosity=manner.verbosity,
