@@ -86,7 +86,8 @@ class Changes:
             return
         plan = self._stage.plan
         try:
-            check_radius(plan.playbook.text.limits, prediction.hosts(), plan.all_hosts)
+            changing = prediction.hosts() | self._stage.changed_before()
+            check_radius(plan.playbook.text.limits, changing, plan.all_hosts)
         except GuardRefused as error:
             self._tell(GuardHeld(guard="limits", message=str(error)))
             raise

@@ -115,17 +115,20 @@ def _match(where: Playbook | Task, inventory: Inventory, pattern: HostPattern) -
     try:
         return inventory.match(pattern)
     except InputError as error:
-        raise InputError(*(_placed(where, problem) for problem in error.problems)) from None
+        missing = "" if inventory.hosts else "no inventory was given: -i names one"
+        raise InputError(
+            *(_placed(where, problem, missing) for problem in error.problems)
+        ) from None
 
 
-def _placed(where: Playbook | Task, problem: Problem) -> Problem:
+def _placed(where: Playbook | Task, problem: Problem, missing: str) -> Problem:
     """A problem of a pattern, with the place of the playbook or the task that has it."""
     if problem.path:
         return problem
-    message = f"hosts: {problem.message}"
+    message, hint = f"hosts: {problem.message}", problem.hint or missing
     if isinstance(where, Playbook):
-        return Problem(message, where.path, hint=problem.hint)
-    return where.place.problem(message, problem.hint)
+        return Problem(message, where.path, hint=hint)
+    return where.place.problem(message, hint)
 
 
 def _select(playbook: Playbook, selection: Selection) -> dict[Phase, tuple[Task, ...]]:

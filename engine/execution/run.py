@@ -113,7 +113,9 @@ class Run:
             return
         why_not = self._passed_over(phase)
         hosts = len({host for task in tasks for host in self._stage.plan.grid[task.id]})
-        self._tell(PhaseStarted(phase=phase, tasks=len(tasks), hosts=hosts, note=why_not))
+        before = "ended before" if self._stage.ended_before(tasks) else ""
+        note = why_not or before
+        self._tell(PhaseStarted(phase=phase, tasks=len(tasks), hosts=hosts, note=note))
         started = time.monotonic()
         if not why_not:
             self._run(phase, tasks)

@@ -73,6 +73,14 @@ class Stage:
         self.remember(tasks, ended)
         return ended
 
+    def changed_before(self) -> frozenset[str]:
+        """The hosts that were changed before the run was resumed."""
+        return frozenset(ended.host for ended in self._past.values() if ended.intent)
+
+    def ended_before(self, tasks: Sequence[Task]) -> bool:
+        """Whether each of these tasks had ended somewhere before the run was resumed."""
+        return {task.id for task in tasks} <= {task for task, _, _ in self._past}
+
     def cells(self, phase: Phase, tasks: Iterable[Task]) -> list[tuple[Task, str]]:
         """The task × host cells of a wave, without the hosts that have failed."""
         return [
@@ -102,8 +110,9 @@ class Stage:
             data = {**self.memory.data(host), **extra}
             order = Order(task, phase, host, mode, data, texts, item=label)
             if (past := self._past.get(order.key)) is not None:
-                self.memory.count(outcome := _from_past(order, past), ignored=past.ignored)
-                settled.append(outcome)
+                settled.append(_from_past(order, past))
+                if mode != "predict":
+                    self.memory.count(settled[-1], ignored=past.ignored)
                 continue
             try:
                 wanted = self._templates.holds(task.text.when, self._scope(order))
