@@ -44,8 +44,10 @@ sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -i ":$2 [0-9A-F]*:
 printf '%s\\n' "$sockets" | sed 's/^/socket /'
 inodes=$(printf '%s\\n' "$sockets" |
   while read -r sl at peer st queue timer retry uid out inode more; do printf '|%s' "$inode"; done)
+# busybox knows no -q and always does so
+if ls -q / >/dev/null 2>&1; then quietly=-q; else quietly=; fi
 owners() {
-  ls -lnq "$@" /proc/self/fd 2>/dev/null |
+  ls -ln $quietly "$@" /proc/self/fd 2>/dev/null |
   grep -E "^/proc/[^/]*/fd:$|^l[^>]*> socket:\\[(${inodes#|})\\]$" |
   while read -r line; do
     case $line in
