@@ -83,7 +83,7 @@ def _negotiate(link: Link, kinds: list[str], deadline: float) -> str:
         raise
     if link.is_active() and link.initial_kex_done:
         return ""
-    return str(link.get_exception() or "no answer in time")
+    return str(link.get_exception() or "") or "it hung up, or did not answer in time"
 
 
 def _no_agreement(settings: Settings, link: Link, failure: str) -> str:

@@ -101,7 +101,7 @@ class LocalConnection:
             stderr.feed(said)
             return Finished(status, Keeper().output(), stderr.output(), 0.0)
         running = _Running(process, data, listener)
-        self._running.add(running)
+        self._running.add(running)  # before its first output is heard: it can be interrupted now
         return running.finish(started, timeout)
 
     def dial(self, address: Address, *, timeout: float) -> socket.socket:
@@ -155,7 +155,8 @@ class LocalConnection:
             thread.join()
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """As in `Connection`."""
+        self.interrupt()
 
 
 def _user_name() -> str:
@@ -200,21 +201,27 @@ class _Running:
         self, process: subprocess.Popen[bytes], stdin: bytes, listener: Listener | None
     ) -> None:
         self._process = process
+        self._stdin = stdin
         self._ended = threading.Event()
         self.stdout = Keeper(tell=(lambda d: listener("stdout", d)) if listener else None)
         self.stderr = Keeper(tell=(lambda d: listener("stderr", d)) if listener else None)
+
+    def _pump(self) -> list[threading.Thread]:
+        """Start all that flows; returns the threads that read."""
+        process = self._process
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdin is not None
-        self._readers = [
+        readers = [
             _start(_drain, process.stdout, self.stdout),
             _start(_drain, process.stderr, self.stderr),
         ]
-        if stdin:
-            _start(_feed, process.stdin, stdin)
+        if self._stdin:
+            _start(_feed, process.stdin, self._stdin)
         else:
             process.stdin.close()
         _start(self._wait)
+        return readers
 
     def _wait(self) -> None:
         self._process.wait()
@@ -223,13 +230,14 @@ class _Running:
     def finish(self, started: float, timeout: float) -> Finished:
         """Wait for the end, or bring it about at the deadline."""
         deadline = started + timeout
+        readers = self._pump()
         if not self._ended.wait(max(0.0, deadline - time.monotonic())):
             self._kill()
             found = {"stdout": self.stdout.output().text, "stderr": self.stderr.output().text}
             raise DeadlineExceeded(f"not done within {timeout:g} s; it was ended", found)
         # A child that it left behind may hold the output open, and then still write to it unread.
         linger = min(deadline, time.monotonic() + LINGER)
-        for reader in self._readers:
+        for reader in readers:
             reader.join(max(0.0, linger - time.monotonic()))
         return Finished(
             status=self._process.returncode,

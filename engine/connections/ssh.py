@@ -62,6 +62,7 @@ class SshConnection:
         self._link = link
         self._where = where
         self._lock = threading.Lock()
+        self._probing = threading.Lock()
         self._platform: Platform | None = None
         self._running: set[RemoteCommand] = set()
 
@@ -73,7 +74,7 @@ class SshConnection:
     @property
     def platform(self) -> Platform:
         """As in `Connection`."""
-        with self._lock:
+        with self._probing:
             if self._platform is None:
                 self._platform = self._probe()
             return self._platform

@@ -1,0 +1,27 @@
+"""What a forward leaves behind when its process could not clean up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from engine.connections.forward import sweep
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_directories_of_dead_processes_are_swept(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    stale = tmp_path / f"quell-forward-{ended.pid}-abc"
+    ours = tmp_path / f"quell-forward-{os.getpid()}-abc"
+    others = [tmp_path / "quell-forward-x-abc", tmp_path / "something-else"]
+    for directory in (stale, ours, *others):
+        directory.mkdir()
+        (directory / ".s.PGSQL.5432").touch()
+    sweep(tmp_path)
+    assert not stale.exists()
+    assert all(directory.exists() for directory in (ours, *others))

@@ -1,0 +1,316 @@
+"""Getting in: who is let through, and what a tired person reads when nobody is."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.connections.base import Argv
+from engine.connections.credentials import Credentials
+from engine.connections.handshake import connect
+from engine.connections.links import Links
+from engine.errors import Unreachable
+from tests.connections.helpers import settings_for
+from tests.lab import sshd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from engine.connections.settings import Settings
+    from tests.lab.lab import Host, Lab
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the agent nor the default keys of whoever runs the tests."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+@pytest.fixture(scope="module")
+def watched(lab: Lab) -> Host:
+    """The first host, with an sshd on port 2201 that logs every message of the protocol."""
+    lab.h1.sshd(2201, {"LogLevel": "DEBUG2"})
+    return lab.h1
+
+
+def refusal(settings: Settings) -> str:
+    """Why the connect failed."""
+    before = threading.active_count()
+    with pytest.raises(Unreachable) as caught:
+        connect(settings, Credentials())
+    until = time.monotonic() + 5
+    while threading.active_count() > before:
+        assert time.monotonic() < until, "a thread was left behind"
+        time.sleep(0.01)
+    return caught.value.message
+
+
+def user_of(settings: Settings) -> str:
+    """Connect, and ask who we are there."""
+    links = Links({"h1": settings})
+    try:
+        return links.get("h1").run(Argv(("id", "-un")), timeout=10).stdout.text.strip()
+    finally:
+        links.close()
+
+
+# ── the host proves itself first ──────────────────────────────────────────────────────────────
+
+
+def logins(host: Host) -> int:
+    log = host.exec(["cat", "/srv/ssh/log-2201"], check=True).stdout
+    return log.count("userauth-request for user")
+
+
+def test_a_known_host_is_entered(watched: Host) -> None:
+    before = logins(watched)
+    assert user_of(settings_for(watched, ansible_port=2201)) == "root"
+    assert logins(watched) > before
+
+
+def test_an_unknown_host_is_refused_before_we_say_who_we_are(watched: Host, tmp_path: Path) -> None:
+    nobody = tmp_path / "known_hosts"
+    before = logins(watched)
+    changes = {"ansible_port": 2201, "ansible_ssh_known_hosts_file": str(nobody)}
+    said = refusal(settings_for(watched, **changes, ansible_password="secret"))
+    assert f"the host key of {watched.address} port 2201 is unknown" in said
+    assert logins(watched) == before
+    # The command that the message names mends it.
+    command = said.rpartition("trust it with: ")[2]
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+    assert user_of(settings_for(watched, **changes)) == "root"
+
+
+def test_a_changed_host_is_refused_before_we_say_who_we_are(
+    watched: Host, lab: Lab, tmp_path: Path
+) -> None:
+    kind, _ = lab.h2.host_key.split()
+    other = sshd.make_key(tmp_path / "other").public
+    known = tmp_path / "known_hosts"
+    known.write_text(f"[{watched.address}]:2201 {other}")
+    before = logins(watched)
+    changes = {"ansible_port": 2201, "ansible_ssh_known_hosts_file": str(known)}
+    said = refusal(settings_for(watched, **changes, ansible_password="secret"))
+    assert "HAS CHANGED" in said
+    assert kind in said
+    assert logins(watched) == before
+    remove, scan = re.findall(r": (ssh-keygen -R .*?), then: (ssh-keyscan .*)", said)[0]
+    for command in (remove, scan):
+        subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+    assert user_of(settings_for(watched, **changes)) == "root"
+
+
+def test_a_host_is_asked_for_the_kind_of_key_that_is_known(lab: Lab, tmp_path: Path) -> None:
+    keys = [f"/srv/ssh/host_{kind}" for kind in ("ed25519", "ecdsa")]
+    lab.h1.sshd(2202, {"HostKey": keys})
+    ecdsa = lab.h1.exec(["cat", f"{keys[1]}.pub"], check=True).stdout
+    known = tmp_path / "known_hosts"
+    known.write_text(f"[{lab.h1.address}]:2202 {ecdsa}")
+    changes = {"ansible_port": 2202, "ansible_ssh_known_hosts_file": str(known)}
+    assert user_of(settings_for(lab.h1, **changes)) == "root"
+
+
+# ── we prove ourselves ────────────────────────────────────────────────────────────────────────
+
+
+def test_a_password_lets_in(lab: Lab) -> None:
+    changes = {"ansible_user": sshd.USER, "ansible_ssh_private_key_file": None}
+    settings = settings_for(lab.h1, **changes, ansible_password=sshd.PASSWORD)
+    assert user_of(settings) == sshd.USER
+
+
+def test_a_password_is_given_where_it_is_asked_for_interactively(lab: Lab) -> None:
+    lab.h1.sshd(
+        2203,
+        {"UsePAM": "yes", "KbdInteractiveAuthentication": "yes", "PasswordAuthentication": "no"},
+    )
+    changes = {"ansible_user": sshd.USER, "ansible_ssh_private_key_file": None}
+    right = settings_for(lab.h1, ansible_port=2203, ansible_password=sshd.PASSWORD, **changes)
+    assert user_of(right) == sshd.USER
+    wrong = settings_for(lab.h1, ansible_port=2203, ansible_password="no", **changes)
+    assert "login refused: tried password" in refusal(wrong)
+
+
+def test_key_and_password_together_let_in_where_both_are_asked_for(lab: Lab) -> None:
+    lab.h1.sshd(2204, {"AuthenticationMethods": "publickey,password"})
+    changes = {"ansible_port": 2204, "ansible_user": sshd.USER}
+    both = settings_for(lab.h1, **changes, ansible_password=sshd.PASSWORD)
+    assert user_of(both) == sshd.USER
+    said = refusal(settings_for(lab.h1, **changes))
+    assert said.endswith("; it accepts password")
+
+
+def test_the_usual_key_of_the_account_is_found(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "id_ed25519").write_bytes(lab.h1.key_path.read_bytes())
+    assert user_of(settings_for(lab.h1, ansible_ssh_private_key_file=None)) == "root"
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    path = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
+        yield
+        process.terminate()
+
+
+@pytest.mark.usefixtures("agent")
+def test_the_agents_key_is_offered(lab: Lab) -> None:
+    subprocess.run(["ssh-add", "-q", str(lab.h1.key_path)], check=True, env=os.environ)
+    assert user_of(settings_for(lab.h1, ansible_ssh_private_key_file=None)) == "root"
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_key_with_a_passphrase_works_by_the_agent_that_has_it(lab: Lab, tmp_path: Path) -> None:
+    path = tmp_path / "locked"
+    path.write_bytes(lab.h1.key_path.read_bytes())
+    path.chmod(0o600)
+    subprocess.run(["ssh-add", "-q", str(path)], check=True, env=os.environ)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(path)], check=True)
+    assert user_of(settings_for(lab.h1, ansible_ssh_private_key_file=str(path))) == "root"
+
+
+def test_a_refused_login_names_all_that_was_tried(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    usual = tmp_path / ".ssh" / "id_ed25519"
+    sshd.make_key(usual)
+    named = sshd.make_key(tmp_path / "named")
+    said = refusal(
+        settings_for(lab.h1, ansible_ssh_private_key_file=str(named.path), ansible_password="wrong")
+    )
+    assert f"root@{lab.h1.address} port 22: login refused: tried key {named.path} (SHA256:" in said
+    assert f"key {usual} (SHA256:" in said
+    assert said.endswith(", password")
+    assert "wrong" not in said
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (None, "No such file or directory"),
+        (b"no key at all", "cannot be read"),
+        ("secret", "has a passphrase; give it to the agent: ssh-add "),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_told(
+    lab: Lab, tmp_path: Path, make: bytes | str | None, why: str
+) -> None:
+    path = tmp_path / "key"
+    if isinstance(make, bytes):
+        path.write_bytes(make)
+    elif make is not None:
+        sshd.make_key(path, passphrase=make)
+    said = refusal(settings_for(lab.h1, ansible_ssh_private_key_file=str(path)))
+    assert f"private key {path}" in said
+    assert why in said
+
+
+def test_nothing_to_try_is_told(lab: Lab) -> None:
+    said = refusal(settings_for(lab.h1, ansible_ssh_private_key_file=None))
+    assert "there was no key and no password to try" in said
+
+
+# ── nobody is there ───────────────────────────────────────────────────────────────────────────
+
+
+def test_a_closed_port_is_told(lab: Lab) -> None:
+    said = refusal(settings_for(lab.h1, ansible_port=1))
+    assert said == (
+        f"{lab.h1.address} port 1: connection refused (is sshd running, and on that port?)"
+    )
+
+
+def test_a_name_that_does_not_exist_is_told(lab: Lab) -> None:
+    said = refusal(settings_for(lab.h1, ansible_host="no-such-host.invalid"))
+    assert said.startswith("the name 'no-such-host.invalid' cannot be resolved: ")
+    assert "no-such" in refusal(settings_for(lab.h1, ansible_host="no-such-" + "x" * 80))
+
+
+def test_a_black_hole_is_given_up_in_time(lab: Lab) -> None:
+    drop = ["-p", "tcp", "--dport", "2299", "-j", "DROP"]
+    lab.h1.exec(["iptables", "-w", "-I", "INPUT", *drop], check=True)
+    try:
+        said = refusal(settings_for(lab.h1, ansible_port=2299, ansible_timeout=1))
+    finally:
+        lab.h1.exec(["iptables", "-w", "-D", "INPUT", *drop], check=True)
+    assert said == (
+        f"{lab.h1.address} port 2299: no answer within 1 s (host down, or a firewall drops it)"
+    )
+
+
+class Impostor:
+    """A server on loopback that says something other than SSH, or nothing."""
+
+    def __init__(self, says: bytes, *, stay: bool) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._says, self._stay = says, stay
+        self.visits = 0
+        self._open: list[socket.socket] = []
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                visitor, _ = self._listener.accept()
+            except OSError:
+                return
+            self.visits += 1
+            visitor.sendall(self._says)
+            if self._stay:
+                self._open.append(visitor)
+            else:
+                visitor.close()
+
+    def __enter__(self) -> Impostor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        for visitor in self._open:
+            visitor.close()
+
+
+@pytest.mark.parametrize(
+    ("says", "stay"),
+    [(b"", True), (b"", False), (b"HTTP/1.1 400 Bad Request\r\n\r\n", False)],
+    ids=["silent", "hangs up", "http"],
+)
+def test_what_is_no_ssh_server_is_told(lab: Lab, says: bytes, stay: bool) -> None:
+    with Impostor(says, stay=stay) as server:
+        changes = {"ansible_host": "127.0.0.1", "ansible_port": server.port}
+        said = refusal(settings_for(lab.h1, **changes, ansible_timeout=2))
+    assert "accepts connections but does not answer as an SSH server" in said
+
+
+def test_a_server_that_hangs_up_at_first_is_asked_again(lab: Lab) -> None:
+    # As sshd does over its MaxStartups.
+    with Impostor(b"", stay=False) as server:
+        changes = {"ansible_host": "127.0.0.1", "ansible_port": server.port}
+        refusal(settings_for(lab.h1, **changes, ansible_timeout=10))
+        assert server.visits == 4
+
+
+def test_a_server_that_dies_in_the_handshake_is_told(lab: Lab) -> None:
+    with Impostor(b"SSH-2.0-Impostor\r\n", stay=False) as server:
+        changes = {"ansible_host": "127.0.0.1", "ansible_port": server.port}
+        said = refusal(settings_for(lab.h1, **changes, ansible_timeout=5))
+        assert server.visits == 1
+    assert "the SSH handshake failed" in said

@@ -1,0 +1,139 @@
+"""One connection a host: opened at first use, shared, remembered when it failed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from engine.connections.base import Argv
+from engine.connections.links import LazyConnection, Links
+from engine.connections.local import LocalConnection
+from engine.connections.settings import Settings
+from engine.errors import Unreachable
+
+TRUE = Argv(("true",))
+
+
+class Fake(LocalConnection):
+    """A local connection that can die and be closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive = True
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Opener:
+    """Counts how often a connection is opened."""
+
+    def __init__(self, failure: str = "") -> None:
+        self.failure = failure
+        self.opened: list[Fake] = []
+        self.attempts = 0
+
+    def __call__(self) -> Fake:
+        self.attempts += 1
+        if self.failure:
+            raise Unreachable(self.failure)
+        self.opened.append(Fake())
+        return self.opened[-1]
+
+
+def test_nothing_is_opened_before_it_is_used() -> None:
+    opener = Opener()
+    connection = LazyConnection(opener)
+    assert opener.attempts == 0
+    connection.run(TRUE, timeout=5)
+    assert connection.platform.family == "linux"
+    assert opener.attempts == 1
+
+
+def test_many_threads_wait_for_one_attempt() -> None:
+    opener = Opener()
+    connection = LazyConnection(opener)
+    together = threading.Barrier(16)
+
+    def use(_: int) -> int:
+        together.wait()
+        return connection.run(TRUE, timeout=10).status
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(use, range(16))) == [0] * 16
+    assert opener.attempts == 1
+
+
+def test_a_failure_is_remembered() -> None:
+    opener = Opener("no route")
+    connection = LazyConnection(opener)
+    for _ in range(3):
+        with pytest.raises(Unreachable, match="no route"):
+            connection.run(TRUE, timeout=5)
+    assert opener.attempts == 1
+
+
+def test_a_dead_link_is_opened_anew_for_the_next_command() -> None:
+    opener = Opener()
+    connection = LazyConnection(opener)
+    connection.run(TRUE, timeout=5)
+    opener.opened[0].alive = False
+    connection.run(TRUE, timeout=5)
+    assert len(opener.opened) == 2
+    assert opener.opened[0].closed
+
+
+def test_after_the_end_nothing_is_opened() -> None:
+    opener = Opener()
+    connection = LazyConnection(opener)
+    connection.run(TRUE, timeout=5)
+    connection.close()
+    connection.close()
+    assert opener.opened[0].closed
+    with pytest.raises(Unreachable, match="the run has ended"):
+        connection.run(TRUE, timeout=5)
+
+
+def test_a_link_that_opens_after_the_end_is_closed() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    made: list[Fake] = []
+
+    def slow() -> Fake:
+        begun.set()
+        go_on.wait(10)
+        made.append(Fake())
+        return made[-1]
+
+    connection = LazyConnection(slow)
+    with ThreadPoolExecutor(1) as pool:
+        used = pool.submit(connection.run, TRUE, timeout=5)
+        assert begun.wait(10)
+        connection.close()
+        go_on.set()
+        with pytest.raises(Unreachable, match="the run has ended"):
+            used.result(10)
+    assert made[0].closed
+
+
+def test_a_host_is_looked_up_without_reaching_it() -> None:
+    links = Links(
+        {"dead": Settings("dead", address="192.0.2.1"), "here": Settings("here", "local")}
+    )
+    assert links.get("dead") is links.get("dead")
+    assert links.get("here").run(TRUE, timeout=5).status == 0
+    links.close()
+
+
+def test_looking_up_imports_no_ssh() -> None:
+    code = (
+        "import sys; from engine.connections.links import Links; "
+        "from engine.connections.settings import Settings; "
+        "Links({'a': Settings('a')}).get('a'); "
+        "sys.exit(any(m in sys.modules for m in ('paramiko', 'docker', 'httpx', 'psycopg')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,107 @@
+"""What inventory variables say about reaching a host."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.connections.settings import CONNECT_TIMEOUT, Defaults, Settings
+from engine.errors import InputError
+
+
+def test_a_host_without_variables_is_reached_by_its_name() -> None:
+    settings = Settings.from_variables("app1", {})
+    assert (settings.kind, settings.address, settings.port) == ("ssh", "app1", 22)
+    assert settings.user == getpass.getuser()
+    assert settings.timeout == CONNECT_TIMEOUT
+    assert settings.known_hosts[0] == Path("~/.ssh/known_hosts").expanduser()
+
+
+def test_every_variable_is_read() -> None:
+    variables = {
+        "ansible_host": "10.0.0.1",
+        "ansible_port": "2222",
+        "ansible_user": "deploy",
+        "ansible_password": "secret",
+        "ansible_ssh_private_key_file": "~/key",
+        "ansible_ssh_known_hosts_file": "/etc/known",
+        "ansible_timeout": 3,
+    }
+    assert Settings.from_variables("app1", variables) == Settings(
+        name="app1",
+        address="10.0.0.1",
+        port=2222,
+        user="deploy",
+        password="secret",
+        private_key=Path("~/key").expanduser(),
+        known_hosts=(Path("/etc/known"),),
+        timeout=3.0,
+    )
+
+
+def test_the_special_name_of_a_variable_wins() -> None:
+    variables = {"ansible_user": "a", "ansible_ssh_user": "b", "ansible_port": 1}
+    settings = Settings.from_variables("app1", {**variables, "ansible_ssh_port": 2})
+    assert (settings.user, settings.port) == ("b", 2)
+
+
+def test_the_command_line_fills_in_what_the_inventory_leaves_open() -> None:
+    defaults = Defaults(user="ops", password="pw", private_key=Path("/k"), timeout=4)
+    plain = Settings.from_variables("app1", {}, defaults)
+    assert (plain.user, plain.password, plain.private_key, plain.timeout) == (
+        *("ops", "pw", Path("/k")),
+        4,
+    )
+    own = Settings.from_variables("app1", {"ansible_user": "me", "ansible_timeout": 9}, defaults)
+    assert (own.user, own.timeout) == ("me", 9)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("local", "local"), ("ssh", "ssh"), ("smart", "ssh"), ("paramiko", "ssh")]
+)
+def test_the_connection_is_named_as_in_ansible(name: str, kind: str) -> None:
+    assert Settings.from_variables("app1", {"ansible_connection": name}).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"ansible_port": "ssh"}, "ansible_port must be a port number from 1 to 65535, not 'ssh'"),
+        ({"ansible_port": 0}, "ansible_port must be"),
+        ({"ansible_port": True}, "ansible_port must be"),
+        ({"ansible_port": 22.0}, "ansible_port must be"),
+        ({"ansible_user": ["root"]}, "ansible_user must be text, not a list"),
+        ({"ansible_user": "a\nb"}, "ansible_user contains a control character"),
+        ({"ansible_host": "-oProxyCommand=x"}, "'-oProxyCommand=x' cannot be a host's name"),
+        ({"ansible_host": "a b"}, "'a b' cannot be a host's name"),
+        ({"ansible_host": {"a": 1}}, "ansible_host must be text, not a mapping"),
+        ({"ansible_timeout": "soon"}, "ansible_timeout must be a number of seconds, not 'soon'"),
+        ({"ansible_connection": "winrm"}, "ansible_connection 'winrm' is not supported"),
+        ({"ansible_ssh_common_args": "-J bastion"}, "ansible_ssh_common_args is not supported"),
+    ],
+)
+def test_a_wrong_variable_is_named_with_its_host(variables: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Settings.from_variables("app1", variables)
+    assert f"host 'app1': {message}" in str(caught.value)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        Settings.from_variables("app1", {"ansible_port": 0, "ansible_user": 1.5})
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("name", ["-rf", "a\x00b", "a\nb", "", "user@host", "a/b"])
+def test_some_names_are_no_hosts(name: str) -> None:
+    with pytest.raises(InputError, match="cannot be a host's name"):
+        Settings.from_variables(name, {"ansible_host": "10.0.0.1"})
+
+
+def test_a_password_is_never_shown() -> None:
+    settings = Settings.from_variables("app1", {"ansible_password": "hunter2"})
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in repr(Defaults(password="hunter2"))

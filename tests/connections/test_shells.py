@@ -1,0 +1,56 @@
+"""Commands as text for shells; what they do to arguments is tested on real hosts in test_run."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.connections import shells
+from engine.connections.base import Argv, Script
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=50))
+def test_a_quoted_word_stays_one_word(text: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"printf '%s\\0' {shells.quote(text)}"], capture_output=True, check=True
+    )
+    assert done.stdout.decode() == f"{text}\0"
+
+
+def test_plain_words_are_left_plain() -> None:
+    assert shells.program(Argv(("ls", "-l", "/var/log"))) == "exec ls -l /var/log"
+    assert shells.program(Script("id", ("a b",))) == "set -- 'a b'\nid"
+
+
+# fish and csh have quoting rules of their own; the login line must mean the same to each of them.
+@pytest.mark.parametrize("shell", ["sh", "bash", "/bin/busybox sh"])
+def test_any_login_shell_starts_the_reader(shell: str) -> None:
+    words = shell.split()
+    assert shutil.which(words[0])
+    data = shells.on_stdin("set -- 'a b'\ncat\necho \"$1 $#\"", b"given\n", "m4rk")
+    done = subprocess.run(
+        [*words, "-c", shells.LOGIN_LINE], input=data, capture_output=True, check=True
+    )
+    marker, _, rest = done.stdout.partition(b"\n")
+    assert marker.startswith(b"m4rk ")
+    assert done.stderr == marker + b"\n"
+    assert rest == b"given\na b 1\n"
+
+
+def test_the_login_line_has_nothing_that_other_shells_read_otherwise() -> None:
+    inside = shells.LOGIN_LINE.split("'")[1]
+    assert shells.LOGIN_LINE.count("'") == 2
+    assert not set(inside) & set("\\\n!`")
+
+
+def test_a_program_that_arrives_cut_off_is_not_run() -> None:
+    data = shells.on_stdin("echo one\necho two", b"")
+    for length in range(len(data) - 1):
+        done = subprocess.run(
+            ["sh", "-c", shells.READER], input=data[:length], capture_output=True, check=False
+        )
+        assert (done.returncode, done.stdout) == (125, b""), data[:length]
