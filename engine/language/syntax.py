@@ -130,6 +130,8 @@ def _bad_escape(scene: _Scene) -> Fault:
 
 
 def _unexpected(scene: _Scene) -> Fault:
+    if not scene.character:
+        return scene.here("the file ends too early", "close what is open")
     return scene.here(f'unexpected "{scene.character}"', "put it in quotes if it is text")
 
 
