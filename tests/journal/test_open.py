@@ -71,6 +71,7 @@ def test_another_file_is_not_a_journal(path: Path) -> None:
 def test_another_programs_database_is_left_alone(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE bookmarks (url TEXT)")
+        database.execute("PRAGMA user_version = 1")
     before = path.read_bytes()
 
     with pytest.raises(JournalError, match="another program's database"):

@@ -81,6 +81,12 @@ def test_each_host_and_item_has_its_own_intent() -> None:
     assert got.unknown == (there,)
 
 
+def test_unknown_actions_stand_in_the_order_they_were_sent() -> None:
+    there, again = intent(6, intent="i2", host="db2"), intent(100, intent="i3")
+
+    assert progress([*killed(), there, _resumed(), again]).unknown == (there, again)
+
+
 def test_the_last_result_of_a_task_counts() -> None:
     got = progress([*resolved(), _resumed(), task(100, status="unreachable")])
 
