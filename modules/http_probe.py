@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import field
@@ -100,11 +101,14 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
     follow_redirects: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse two bodies and a pattern that RE2 cannot read.
+        """Refuse a URL without a host, two bodies, and a pattern that RE2 cannot read.
 
         Raises:
             ValueError: the arguments do not go together.
         """
+        address = urlsplit(self.url)
+        if not address.hostname or address.port == 0:  # .port refuses what is no port
+            raise ValueError(f"url: no host or port to connect to in {self.url!r}")
         if self.json is not None and self.body is not None:
             raise ValueError("json and body are both given; a request has one body")
         if self.matches is not None:

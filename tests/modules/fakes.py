@@ -76,6 +76,9 @@ class FakeConnection:
         del limit, timeout
         raise AssertionError(f"{path}: no module reads files")
 
+    def interrupt(self) -> None:
+        raise AssertionError("no module interrupts")
+
     def close(self) -> None:
         pass
 

@@ -15,6 +15,8 @@ from tests.modules.fakes import FakeConnection, here, target
 from tests.modules.listening import free_port, listener, listens
 from tests.modules.sequence import act, module
 
+pytestmark = pytest.mark.lab
+
 
 def start_time(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

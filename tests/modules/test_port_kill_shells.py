@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from engine.connections.base import Become, Listener
 
+pytestmark = pytest.mark.lab
+
 TOOLS = ["cat", "cut", "grep", "id", "ls", "sed", "sleep", "sort", "tr"]
 SHELLS = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("busybox", "sh")}
 

@@ -1,0 +1,144 @@
+"""HTTP servers in this process, well-behaved and otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path, _, argument = self.path.lstrip("/").partition("/")
+        if path == "status":
+            self._answer(int(argument), b"as you wish")
+        elif path == "body":
+            self._answer(200, b"x" * int(argument))
+        elif path == "json":
+            self._answer(200, b'{"status": "ok", "pool": {"free": 3}}')
+        elif path == "redirect":
+            self._answer(302, b"", location=f"/{argument}" if argument != "redirect" else self.path)
+        elif path == "slow":
+            time.sleep(float(argument))
+            self._answer(200, b"at last")
+        elif path == "bytes":
+            self._answer(200, bytes.fromhex(argument))
+        else:
+            self._echo()
+
+    do_POST = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 - the base class looks for these
+
+    def _echo(self) -> None:
+        length = int(self.headers.get("content-length", 0))
+        told = {
+            "method": self.command,
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body": self.rfile.read(length).decode(),
+        }
+        self._answer(200, json.dumps(told).encode())
+
+    def _answer(self, status: int, body: bytes, **headers: str) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("X-Served-By", "test")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def http_server(context: ssl.SSLContext | None = None) -> Iterator[str]:
+    """A server on a free port of the loopback; gives its URL.
+
+    `/status/N`, `/body/SIZE`, `/json`, `/redirect/PATH`, `/slow/SECONDS` and `/bytes/HEX` do as
+    they are called; anything else tells what was asked.
+    """
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        scheme = "http" if context is None else "https"
+        yield f"{scheme}://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def saying(*parts: bytes, pause: float = 0.0) -> Iterator[str]:
+    """A server that answers one connection with these bytes, whatever they are, and closes it."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            stream, _ = listening.accept()
+            with stream:
+                stream.recv(65536)
+                for part in parts:
+                    stream.sendall(part)
+                    time.sleep(pause)
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        with contextlib.suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
+
+
+def certificate(directory: Path) -> Path:
+    """A self-signed certificate for 127.0.0.1 with its key, in one PEM file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    private = serialization.PrivateFormat.PKCS8
+    path.write_bytes(
+        made.public_bytes(pem) + key.private_bytes(pem, private, serialization.NoEncryption())
+    )
+    return path
