@@ -57,7 +57,9 @@ class Subject:
         """What a message calls the value: `port`, `argv[0]`, the subject itself."""
         parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in way]
         names = [number for number, part in enumerate(way) if isinstance(part, str)]
-        return "".join(parts[names[-1] :]).lstrip(".") if names else self.name
+        if not names:
+            return f"{self.name}{''.join(parts)}"
+        return "".join(parts[names[-1] :]).lstrip(".")
 
 
 def explained(error: ValidationError, subject: Subject) -> Iterator[Flaw]:

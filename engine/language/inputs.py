@@ -157,7 +157,8 @@ def _value(
     if isinstance(value, str):
         value = _typed(value, declared.type)
     problems += [
-        place.problem(f"-e {name}: {flaw.message}") for flaw in _shape(name, declared).flaws(value)
+        place.problem(f"-e {name}: {flaw.message}", flaw.hint)
+        for flaw in _shape(name, declared).flaws(value)
     ]
     return value
 

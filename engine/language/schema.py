@@ -69,12 +69,14 @@ def _module(entry: Entry, definitions: dict[str, Any]) -> dict[str, Any]:
 def _or_template(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema, which also takes a template wherever it takes a scalar that is no text."""
     changed = dict(schema)
+    if "anyOf" in changed:
+        changed["anyOf"] = [_or_template(option) for option in changed["anyOf"]]
     for key in ("items", "additionalProperties"):
         if isinstance(changed.get(key), dict):
             changed[key] = _or_template(changed[key])
     if changed.get("type") == "string" and "pattern" not in changed and "enum" not in changed:
         return changed
-    if not changed.keys() & {"type", "anyOf", "enum", "$ref"}:
+    if changed.get("type") == "null" or not changed.keys() & {"type", "anyOf", "enum", "$ref"}:
         return changed
     outer: dict[str, Any] = {
         key: changed.pop(key) for key in ("description", "default") if key in changed

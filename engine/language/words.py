@@ -45,6 +45,8 @@ def shown(value: Any) -> str:
             return "a mapping"
         case list():
             return "a list"
+        case float() if value.is_integer():
+            return str(int(value))
         case _:
             return str(value)[:_LONGEST]
 
