@@ -35,6 +35,6 @@ def _run(programs: Programs) -> dict[str, float]:
     # Not below /tmp, which may be in memory: the disk is what is measured.
     with tempfile.TemporaryDirectory(prefix="journal-", dir=ENVIRONMENTS) as directory:
         command = programs.script("journal.py", directory)
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     found: dict[str, float] = json.loads(said)
     return found

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
-SAMPLE_EVERY = 0.05
+SAMPLE_EVERY = 0.01
 GRACE = 5.0
 
 
