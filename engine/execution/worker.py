@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from engine.contract import Action, Change, Deadline, Probe, Record, Target, to_plain
 from engine.errors import (
@@ -126,7 +126,7 @@ class Worker:
             return self._probe(order, looker, module)
         timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
         target = Target(order.host, connection, Deadline(timeout))
-        if order.unknown is not None and isinstance(module, Action) and module.observable:
+        if order.unknown is not None and _observable(module):
             settled = module.confirm(target, order.unknown) is None
             if settled:
                 message = "had taken effect: seen on resume"
@@ -168,7 +168,7 @@ class Worker:
         sent = Outcome(order, "unknown", change=change, intent=order.intent)
         try:
             done = module.apply(target, change)
-            wrong = module.confirm(target, change) if isinstance(module, Action) else None
+            wrong = module.confirm(target, change) if _observable(module) else None
         except (LinkLost, DeadlineExceeded) as error:
             return self._settled(sent, looker, module, change, error)
         except HostError as error:
@@ -191,7 +191,7 @@ class Worker:
         unknown = replace(
             sent, message=message, result=registered(None, "unknown", message=message)
         )
-        if not isinstance(module, Action) or not module.observable:
+        if not _observable(module):
             return unknown
         host = sent.order.host
         try:
@@ -238,6 +238,11 @@ def _decided(module: Action[Any] | Record, target: Target) -> tuple[Change | Non
         return module.decide(), None
     seen = module.observe(target)
     return module.decide(seen), seen
+
+
+def _observable(module: Module) -> TypeGuard[Action[Any]]:
+    """Whether looking again can tell that its change took; of a free command nothing can."""
+    return isinstance(module, Action) and module.observable
 
 
 def _is_approved(change: Change, approved: Change | None) -> bool:
