@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from engine.errors import ApprovalNeeded, GuardRefused, HostError
+from engine.errors import ApprovalNeeded, GuardRefused, HostError, Interrupted
 from engine.events import Interruption, PhaseEnded, PhaseStarted, RunEnded, SeverityJudged
 from engine.execution.ending import Course, Ending, ending
 from engine.execution.severity import acknowledge_by, judge
@@ -89,6 +89,8 @@ class Run:
             self._course.refused = str(error)
         except ApprovalNeeded as error:
             self._course.waiting = str(error)
+        except Interrupted as error:
+            self._course.interrupted = self._course.interrupted or str(error)
         self._last_things()
         end = self._ending()
         self._tell(
@@ -117,9 +119,11 @@ class Run:
         note = why_not or before
         self._tell(PhaseStarted(phase=phase, tasks=len(tasks), hosts=hosts, note=note))
         started = time.monotonic()
-        if not why_not:
-            self._run(phase, tasks)
-        self._tell(PhaseEnded(phase=phase, seconds=round(time.monotonic() - started, 3)))
+        try:
+            if not why_not:
+                self._run(phase, tasks)
+        finally:
+            self._tell(PhaseEnded(phase=phase, seconds=round(time.monotonic() - started, 3)))
 
     def _run(self, phase: Phase, tasks: tuple[Task, ...]) -> None:
         if any(task.kind == "action" for task in tasks):
@@ -166,7 +170,7 @@ class Run:
             self._workers.revive()
         try:
             self._phase("always")
-        except (GuardRefused, ApprovalNeeded) as error:
+        except (GuardRefused, ApprovalNeeded, Interrupted) as error:
             self._course.not_resolved.append(f"always: {error}")
         self._course.interrupted = self._course.interrupted or signal
 
