@@ -90,7 +90,12 @@ def _header(started: RunStarted) -> Iterator[Line]:
     yield _labelled("quell", started.version)
     yield _labelled("mode", "check: nothing is changed" if started.check else "changes are made")
     yield _labelled("hosts", names(started.hosts, _HOSTS))
-    for label, values in (("inputs", started.inputs), ("options", started.options)):
+    options = {
+        name: value
+        for name, value in started.options.items()
+        if value is not False and name != "playbook"
+    }
+    for label, values in (("inputs", started.inputs), ("options", options)):
         for number, line in enumerate(fields_of(values, indent="")):
             yield _labelled("" if number else label, line.text)
 

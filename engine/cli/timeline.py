@@ -97,6 +97,8 @@ def _(event: e.RunResumed) -> list[Line]:
 
 @lines.register
 def _(event: e.PhaseStarted) -> list[Line]:
+    if event.phase == "severity" and not event.note:
+        return []  # what was judged follows, and is all there is to say
     text = f"{event.phase.upper()}  {count(event.tasks, 'task')} × {count(event.hosts, 'host')}"
     return [Line(f"{text} · {event.note}" if event.note else text, event.at, "bold")]
 
@@ -203,7 +205,8 @@ def fields_of(fields: Mapping[str, Any], indent: str = " " * 6) -> list[Line]:
 
 
 def _states(change: Mapping[str, Any]) -> list[Line]:
-    return fields_of({name: change.get(name) for name in ("before", "after")})
+    states = {name: change.get(name) for name in ("before", "after")}
+    return fields_of({name: "nothing" if value == [] else value for name, value in states.items()})
 
 
 def _rows(value: Any) -> list[str]:

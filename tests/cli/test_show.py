@@ -117,7 +117,7 @@ def test_a_whole_run(path: Path) -> None:
         "recap     db1  ok=2 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"
         " findings=1",
         "outcome   resolved · exit code 0 · 1 min 5 s",
-        "journal   intact: 20 records",
+        "journal   intact: 21 records",
     ]
 
 
@@ -139,7 +139,7 @@ def test_a_run_that_was_broken_off(path: Path) -> None:
         "backend 4711 (idle for 22 min) → ended" in told
     )
     assert f"with: quell resume {RUN}   which looks first, and asks before it sends." in told
-    assert told.endswith("journal   intact: 11 records\n")
+    assert told.endswith("journal   intact: 12 records\n")
 
 
 def test_an_unknown_that_was_seen_when_it_happened(path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_run_that_goes_on(path: Path) -> None:
 
 
 def test_check_mode_shows_what_would_be_changed(path: Path) -> None:
-    told = show(path, [started(check=True), *approved()[1:8], ended(outcome="checked")])
+    told = show(path, [started(check=True), *approved()[1:9], ended(outcome="checked")])
 
     assert "mode      check: nothing is changed" in told
     assert "would change: backend 4711" in told
@@ -201,6 +201,10 @@ def test_check_mode_shows_what_would_be_changed(path: Path) -> None:
         (
             SeverityJudged(at=at(4), level="P1", because="down", acknowledge_by=at(1)),
             "SEVERITY  P1  down · acknowledge by 13:37:01 (missed by 3.0 s)",
+        ),
+        (
+            intent(4, change={"summary": "ended", "before": [4711], "after": []}),
+            "before: [4711]\n                              after: nothing",
         ),
         (task(4, status="failed", ignored=True, message="no"), "db1  failed (ignored): no"),
         (task(4, item="a", status="skipped"), "- Connections in use  db1 [a]  skipped"),
@@ -286,9 +290,9 @@ def test_damage_is_an_error_that_names_the_record(path: Path) -> None:
 def test_lost_records_are_counted(path: Path) -> None:
     show(path, [*investigated(), task(1), task(2)])
     claim = path.with_name("journal.db-runs") / RUN
-    claim.write_bytes(claim.read_bytes().replace(b" 8\n", b"11\n"))
+    claim.write_bytes(claim.read_bytes().replace(b" 9\n", b"12\n"))
 
-    assert "8 records intact, but 3 records written after them lost" in shown(path, "last")
+    assert "9 records intact, but 3 records written after them lost" in shown(path, "last")
 
 
 @pytest.mark.parametrize("arguments", [["nope"], ["last", "--journal", "/nowhere/journal.db"]])

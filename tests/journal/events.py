@@ -53,7 +53,7 @@ def started(run: str = RUN, **changed: Any) -> RunStarted:
         "check": False,
         "hosts": ["db1", "db2"],
         "inputs": {"database": "insightengine", "idle_for": "10m"},
-        "options": {"limit": "db"},
+        "options": {"playbook": "db_pool_exhaustion.yml", "limit": "db", "check": False},
     }
     return RunStarted(**{**fields, **changed})
 
@@ -150,6 +150,7 @@ def investigated() -> list[Event]:
         task(0.5, **finding),
         task(0.6, host="db2", summary="0.41", result={"value": 0.41}),
         PhaseEnded(at=at(0.7), phase="investigate", seconds=0.6),
+        PhaseStarted(at=at(0.7), phase="severity", tasks=2, hosts=2),
         SeverityJudged(
             at=at(0.8),
             level="P2",
