@@ -12,7 +12,11 @@ from engine.errors import InputError, Problem
 from engine.redact import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from engine.inventory import Inventory
+    from engine.language.model import HostPattern, Place, Playbook
+    from engine.registry import Registry
 
 _ENDINGS = frozenset({".yml", ".yaml"})
 _VARIABLES = frozenset({"group_vars", "host_vars"})
@@ -39,8 +43,7 @@ def command(
     from engine.registry import Registry
 
     files, problems = _files(paths)
-    names = _inventory_names(sources)
-    wrong, notices = _checked(files, Registry(module_path), names)
+    wrong, notices = _checked(files, Registry(module_path), sources)
     problems += wrong
     if form == "json":
         click.echo(json.dumps(_plain(len(files), problems, notices), indent=2))
@@ -81,29 +84,52 @@ def _is_aside(part: str) -> bool:
     return part.startswith(".") or part in _VARIABLES
 
 
-def _inventory_names(sources: Sequence[str]) -> frozenset[str] | None:
-    if not sources:
-        return None
-    from engine import inventory
-
-    return inventory.load(sources).names()
-
-
 def _checked(
-    files: Sequence[Path], registry: Any, names: frozenset[str] | None
+    files: Sequence[Path], registry: Registry, sources: Sequence[str]
 ) -> tuple[list[Problem], list[Problem]]:
     """The problems, and the notices of the files that have none."""
     from engine.language.load import Loader, notices
 
-    loader = Loader(registry, names)
+    inventory = _inventory(sources)
+    loader = Loader(registry, inventory.names() if inventory else None)
     problems: list[Problem] = []
     seen: list[Problem] = []
     for file in files:
         try:
-            seen += notices(loader.load(file))
+            playbook = loader.load(file)
         except InputError as error:
             problems += error.problems
+            continue
+        seen += notices(playbook)
+        if inventory is not None:
+            problems += _unmatched(playbook, inventory)
     return problems, seen
+
+
+def _inventory(sources: Sequence[str]) -> Inventory | None:
+    if not sources:
+        return None
+    from engine import inventory
+
+    return inventory.load(sources)
+
+
+def _unmatched(playbook: Playbook, inventory: Inventory) -> Iterator[Problem]:
+    """Patterns that match no host; those with templates are not known yet."""
+    from engine.language.expressions import is_template
+
+    tasks = [task for tasks in playbook.phases.values() for task in tasks]
+    patterns: list[tuple[HostPattern, Place | None]] = [(playbook.text.hosts, playbook.place)]
+    patterns += [(task.text.hosts, task.place) for task in tasks if task.text.hosts is not None]
+    for pattern, place in patterns:
+        terms = [pattern] if isinstance(pattern, str) else pattern
+        if place is None or any(is_template(term) for term in terms):
+            continue
+        try:
+            inventory.match(pattern)
+        except InputError as error:
+            for problem in error.problems:
+                yield place.problem(f"hosts: {problem.message}", problem.hint)
 
 
 def _plain(

@@ -135,6 +135,7 @@ class Loader:
                 for number, rule in enumerate(text.severity)
             ),
             input_places={name: document.key(("inputs", name)) for name in text.inputs},
+            place=document.place(("hosts",)),
         )
 
     def _text(self, problems: Problems, value: Mapping[str, Any]) -> PlaybookText | None:

@@ -181,6 +181,7 @@ class Playbook(Struct, frozen=True, kw_only=True):
         phases: the tasks of each phase that it has.
         severity: the rules.
         input_places: where each input is declared.
+        place: where its `hosts` stands.
     """
 
     path: str
@@ -189,6 +190,7 @@ class Playbook(Struct, frozen=True, kw_only=True):
     phases: dict[Phase, tuple[Task, ...]]
     severity: tuple[Rule, ...] = ()
     input_places: dict[str, Place] = {}
+    place: Place | None = None
 
     def tasks(self, phase: Phase) -> tuple[Task, ...]:
         """The tasks of a phase, none if it is absent."""

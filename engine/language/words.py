@@ -33,22 +33,15 @@ def either(options: Iterable[str]) -> str:
 
 def shown(value: Any) -> str:
     """A value as a message shows it: short."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case None:
-            return "nothing"
-        case str():
-            text = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
-            return f'"{text}"'
-        case dict():
-            return "a mapping"
-        case list():
-            return "a list"
-        case float() if value.is_integer():
-            return str(int(value))
-        case _:
-            return str(value)[:_LONGEST]
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    if value is None or isinstance(value, bool):
+        return "nothing" if value is None else str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = str(value)
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return f'"{text}"' if isinstance(value, str) else text
 
 
 _TYPES = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +11,7 @@ from tests.language.playbooks import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 REACHES = [
     "7*7",

@@ -97,13 +97,16 @@ def test_text_takes_the_inputs_type(playbook: Playbook, name: str, text: Any, va
         ({"names": "[a"}, 'F:8:3: -e names: names must be a list, not "[a"'),
         ({"names": "[a, B]"}, 'F:8:3: -e names: names[1] must match "^[a-z]+$", not "B"'),
         ({"labels": "[]"}, "F:9:3: -e labels: labels must be a mapping, not a list"),
-        ({"level": "hihg"}, 'F:10:3: -e level: level must be low or high, not "hihg" — did you mean "high"?'),
+        (
+            {"level": "hihg"},
+            'F:10:3: -e level: level must be low or high, not "hihg" — did you mean "high"?',
+        ),
         ({"host": "-oX; rm"}, 'F:11:3: -e host: host must match "^[a-z0-9.-]+$", not "-oX; rm"'),
         ({"host": "a"}, "F:11:3: -e host: host must have at least 2 characters, not 1"),
         ({"host": "a" * 9}, "F:11:3: -e host: host must have at most 8 characters, not 9"),
         ({"prot": "1"}, '-e prot: the playbook has no input "prot" — did you mean "port"?'),
     ],
-)  # fmt: skip
+)
 def test_a_value_that_is_wrong(playbook: Playbook, given: dict[str, Any], problem: str) -> None:
     whole = given if not given or "needed" in given else {"needed": "x", **given}
     assert refusals(playbook, whole) == [problem]

@@ -201,7 +201,8 @@ EXPRESSIONS = [
     ("name: \"{% include 'x' %}\"", "2:12: templates have no {% include %} here"),
     (
         'name: "docker ps --format {{.Names}}"',
-        '2:33: unexpected "." — text of this form that is not ours stands in {% raw %}…{% endraw %}',
+        '2:33: unexpected "." — '
+        "text of this form that is not ours stands in {% raw %}…{% endraw %}",
     ),
 ]
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.contract import Condition
 from engine.errors import HostError
 from engine.language.templates import Scope, Templates
 from tests.language.modules.check import Check
 from tests.language.playbooks import registry
+
+if TYPE_CHECKING:
+    from engine.contract import Condition
 
 DATA: dict[str, Any] = {
     "port": 8080,
@@ -100,20 +102,32 @@ FAILED = [
     ("result.rows[0].x", "result.rows[0] is not defined: result.rows is a list of 0"),
     ("pool.value.x", "pool.value.x is not defined: pool.value is 0.93"),
     ("nothing.x", "nothing.x is not defined: nothing is nothing"),
-    ("words | map(attribute='x') | list", "x is not defined: its owner is \"b\""),
+    ("words | map(attribute='x') | list", 'x is not defined: its owner is "b"'),
     ("port / 0", "cannot evaluate port / 0: division by zero"),
-    ("port < 'a'", "cannot evaluate port < 'a': '<' not supported between instances of 'int' and 'str'"),
+    (
+        "port < 'a'",
+        "cannot evaluate port < 'a': '<' not supported between instances of 'int' and 'str'",
+    ),
     ("port ==", "cannot read port ==: the expression ends too early"),
-    ("text | from_json", "cannot evaluate text | from_json: Expecting value: line 1 column 1 (char 0)"),
+    (
+        "text | from_json",
+        "cannot evaluate text | from_json: Expecting value: line 1 column 1 (char 0)",
+    ),
     ("text | regex_search('(')", "cannot evaluate text | regex_search('('): missing ): ("),
     ("[] | quantile(0.5)", "cannot evaluate [] | quantile(0.5): quantile of no values"),
-    ("[1] | quantile(2)", "cannot evaluate [1] | quantile(2): quantile takes a fraction from 0 to 1, not 2"),
-    ("text is failed", 'cannot evaluate text is failed: "is failed" asks about a registered result'),
+    (
+        "[1] | quantile(2)",
+        "cannot evaluate [1] | quantile(2): quantile takes a fraction from 0 to 1, not 2",
+    ),
+    (
+        "text is failed",
+        'cannot evaluate text is failed: "is failed" asks about a registered result',
+    ),
     ("nowhere is failed", "nowhere is not defined"),
     ("text.upper", "cannot evaluate text.upper: a builtin_function_or_method is no plain value"),
     ("[nowhere]", "nowhere is not defined"),
     ("text | nofilter", "cannot compile text | nofilter: No filter named 'nofilter'."),
-]  # fmt: skip
+]
 
 BOUNDS = [
     "range(10**9)",

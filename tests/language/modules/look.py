@@ -2,14 +2,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from engine.contract import Bytes, Duration, Meta, Pattern, Port, Probe, Struct, Target
+from msgspec import field
+
+from engine.contract import Bytes, Duration, Meta, Pattern, Port, Probe
 
 
-class Seen(Struct, frozen=True):
-    value: float
-
-
-class Look(Probe[Seen], frozen=True, kw_only=True):
+class Look(Probe[None], frozen=True, kw_only=True):
     """Look at something. It only reads.
 
     Args:
@@ -25,18 +23,15 @@ class Look(Probe[Seen], frozen=True, kw_only=True):
     max_time: Duration = "10s"
     memory: Bytes = "1g"
     status: int | list[int] | None = None
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = field(default_factory=dict)
     verify_tls: bool = True
-    words: list[str] = []
+    words: tuple[str, ...] = ()
     data: Any = None
 
     def __post_init__(self) -> None:
         """Refuse a port that nobody listens on."""
         if self.port == 9:
             raise ValueError("port 9 discards everything")
-
-    def observe(self, target: Target) -> Seen:
-        return Seen(0.5)
 
 
 EXAMPLE = """
