@@ -98,11 +98,16 @@ class Run:
                 outcome=end.outcome,
                 exit_code=end.exit_code,
                 seconds=round(time.monotonic() - started, 3),
-                recap=self._stage.memory.recap,
+                recap=self._recap(),
                 message=end.message,
             )
         )
         return end
+
+    def _recap(self) -> dict[str, dict[str, int]]:
+        """In the plan's order, not in the one that hosts answered in."""
+        counts = self._stage.memory.recap
+        return {host: counts[host] for host in self._stage.plan.every_host() if host in counts}
 
     def _stopped(self) -> bool:
         return bool(self._course.interrupted)
