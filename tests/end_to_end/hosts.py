@@ -53,14 +53,35 @@ def sessions(host: Host, idle: int) -> Iterator[dict[str, Any]]:
 
 
 class Marks:
-    """A file on hosts that actions of tests add a line to, so that each time can be counted."""
+    """A file on hosts that each action and look of a playbook adds a line to, to be counted."""
 
     def __init__(self) -> None:
         self.path = f"/srv/marks-{uuid.uuid4().hex}"
 
     def on(self, host: Host) -> list[str]:
         """The lines."""
-        return host.exec(["sh", "-c", 'cat "$1" 2>/dev/null', "sh", self.path]).stdout.splitlines()
+        return host.exec(["sh", "-c", 'cat "$1" 2>/dev/null', "sh", self.path]).stdout.split()
+
+    def playbook(self, directory: Path, *actions: str, more: str = "") -> Path:
+        """A playbook for all hosts: one look, then these actions, each leaving its own name.
+
+        Args:
+            directory: where it is written.
+            actions: their names, one word each.
+            more: further keywords of the playbook.
+        """
+
+        def shell(name: str, extra: str = "") -> str:
+            script = f"{{script: 'echo {name} >>\"$1\"', args: [{self.path}]{extra}}}"
+            return f"  - {{name: {name}, shell: {script}}}\n"
+
+        path = directory / "marks.yml"
+        path.write_text(
+            f"name: Leave marks\nhosts: all\n{more}"
+            f"investigate:\n{shell('look', ', probe: true')}"
+            f"mitigate:\n{''.join(map(shell, actions))}"
+        )
+        return path
 
 
 def eventually(holds: Callable[[], object], *, within: float = 20) -> None:
@@ -79,7 +100,7 @@ def processes(host: Host) -> set[tuple[str, ...]]:
     """Pid, start time and name of every process that is not ours of looking."""
     script = 'cat /proc/[0-9]*/stat 2>/dev/null; echo "$$"'
     *stats, me = host.exec(["sh", "-c", script]).stdout.splitlines()
-    found = set()
+    found: set[tuple[str, ...]] = set()
     for stat in stats:
         head, _, tail = stat.rpartition(")")
         pid, _, name = head.partition(" (")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PROGRAM = str(Path(sys.executable).with_name("quell"))
 ROOT = Path(__file__).parents[2]
 PLAYBOOKS = ROOT / "playbooks"
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LOCAL = ROOT / "inventory" / "local.yml"
 
 
@@ -142,13 +144,13 @@ class Quell:
 
 
 def finish(child: pexpect.spawn[str]) -> tuple[int, str]:
-    """Wait for its end: the exit code, and what was on the terminal since the last match."""
+    """Wait for its end: the exit code, and the text since the last match, without its colours."""
     child.expect(pexpect.EOF)
     rest = child.before
     child.close()
     assert isinstance(rest, str)
     assert child.exitstatus is not None, f"ended by signal {child.signalstatus}: {rest}"
-    return child.exitstatus, rest
+    return child.exitstatus, _ESCAPES.sub("", rest)
 
 
 def results(events: list[Event], task: str) -> list[TaskEnded]:
