@@ -68,14 +68,23 @@ def load(
 
 
 def notices(playbook: Playbook) -> list[Problem]:
-    """What is no problem, but a reviewer should see: commands trusted to only read."""
-    return [
+    """What is no problem, but a reviewer should see.
+
+    Commands that are trusted to only read, and severity rules that are never asked.
+    """
+    trusted = [
         task.place.problem(f"this {task.module} is trusted to only read (probe: true)")
         for phase in PHASES
         for top in playbook.tasks(phase)
         for task in (top, *top.verify)
         if task.kind == "probe" and task.args.get("probe") is True
     ]
+    idle = [
+        rule.place.problem("this rule is never asked: one before it always holds")
+        for number, rule in enumerate(playbook.severity)
+        if any(earlier.text.when is True for earlier in playbook.severity[:number])
+    ]
+    return sorted([*trusted, *idle], key=lambda notice: notice.line)
 
 
 class Loader:

@@ -9,6 +9,7 @@ from engine.contract import seconds
 from engine.language.drafts import DURATIONS
 from engine.language.expressions import is_template
 from engine.language.names import LOCALS, SPECIALS, WORDS
+from engine.language.snippets import deep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,6 +66,8 @@ def _check_keywords(problems: Problems, draft: Draft) -> None:
                 hint = "put it into verify" if draft.kind == "action" else ""
                 message = f'"{keyword}" goes with {what} only'
                 problems.at_key((*draft.way, keyword), message, hint)
+    for snippet in deep((*draft.way, "tags"), draft.raw.get("tags")):
+        problems.at(snippet.way, "tags takes no templates")
     if "within" in draft.raw and "hold" in draft.raw:
         message = '"within" and "hold" exclude each other'
         problems.at_key((*draft.way, "hold"), message, "write two tasks")
@@ -117,8 +120,11 @@ def check_own_names(problems: Problems, keyword: str, names: Iterable[str]) -> N
 
 
 def check_severity(problems: Problems, rules: Iterable[object]) -> None:
-    """Whether each rule's `on` says for how many hosts."""
+    """Whether each rule's `on` says for how many hosts, and its words are plain."""
     for number, rule in enumerate(rules):
+        because = rule.get("because") if isinstance(rule, dict) else None
+        if isinstance(because, str) and is_template(because):
+            problems.at(("severity", number, "because"), "because takes no templates")
         on = rule.get("on", "any") if isinstance(rule, dict) else "any"
         if isinstance(on, bool | int | str) and not _is_share(on):
             hint = "take the quotes away" if isinstance(on, str) and on.isdigit() else ""

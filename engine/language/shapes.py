@@ -127,7 +127,7 @@ def _has_template(value: Any) -> bool:
 def _any_condition(kind: type, value: Any) -> Any:
     if kind is Condition and isinstance(value, str):
         return Condition(value, holds=True)
-    raise NotImplementedError(kind)
+    raise TypeError("an expression is text")
 
 
 def _from_msgspec(message: str, subject: Subject) -> Flaw:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 MAX_CHAIN = 50
 """Variables that may refer to one another in a row."""
 
+_LONGEST = 120
+"""Characters of a template that a message shows."""
+
 _FAILURES = (
     TemplateError,
     TypeError,
@@ -226,7 +229,7 @@ class Templates:
             raise HostError(not_defined(compiled.tree, names, error)) from None
         except _FAILURES as error:
             reason = str(error) or type(error).__name__
-            raise HostError(f"cannot evaluate {text.strip()}: {reason}") from None
+            raise HostError(f"cannot evaluate {_brief(text)}: {reason}") from None
 
     def _look_up(self, name: str, scope: Mapping[str, Any]) -> Any:
         """The name's value; a variable that cannot be rendered matters only if it is used."""
@@ -247,9 +250,14 @@ class Templates:
             tree = self._reader.expression(text) if bare else self._reader.template(text)
             return _Compiled(tree, self._reader.sandbox.from_string(tree.body))
         except Unreadable as error:
-            raise HostError(f"cannot read {text.strip()}: {error}") from None
+            raise HostError(f"cannot read {_brief(text)}: {error}") from None
         except (*_FAILURES, SyntaxError) as error:
-            raise HostError(f"cannot compile {text.strip()}: {error}") from None
+            raise HostError(f"cannot compile {_brief(text)}: {error}") from None
+
+
+def _brief(text: str) -> str:
+    stripped = text.strip()
+    return stripped if len(stripped) <= _LONGEST else f"{stripped[:_LONGEST]}…"
 
 
 def _expressions(entry: Entry) -> frozenset[str]:

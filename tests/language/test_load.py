@@ -111,6 +111,15 @@ def test_a_command_trusted_to_only_read_is_noticed(tmp_path: Path) -> None:
     )
 
 
+def test_a_rule_that_is_never_asked_is_noticed(tmp_path: Path) -> None:
+    rules = "severity:\n  - {level: P3, on: all}\n  - {level: P1, when: pool.finding}\n"
+    [notice] = notices(loaded(tmp_path, f"{HEAD}{LOOK}{rules}"))
+    assert (notice.line, notice.message) == (
+        6,
+        "this rule is never asked: one before it always holds",
+    )
+
+
 NOT_PLAYBOOKS = [
     (
         "- hosts: all\n",
@@ -161,6 +170,7 @@ LINE_4 = [
         'vars: {a: "{{ bcd }}"}',
         'unknown name "bcd" — if hosts have it, give their inventory with -i',
     ),
+    ('severity: [{level: P1, because: "{{ x }}"}]', "because takes no templates"),
     ("severity: [{level: P5}]", 'level must be P1, P2, P3 or P4, not "P5"'),
     ("severity: [{level: P1, on: 0}]", SHARES),
     ("severity: [{level: P1, on: 101%}]", SHARES),

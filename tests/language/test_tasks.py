@@ -98,6 +98,7 @@ ARGUMENTS = [
         'look: {url: "http://x", method: get}',
         '1:37: method must be GET or HEAD, not "get" — did you mean "GET"?',
     ),
+    ("check: [1]", "1:13: that[0] must be text, not 1 — put it in quotes"),
     ('put: {"not a name": 1}', '1:11: "not a name" is not a name'),
 ]
 
@@ -111,6 +112,7 @@ KEYWORDS = [
         'look: {url: "http://x"}\nignore_errors: yes',
         '2:20: ignore_errors must be true or false, not "yes" — YAML 1.2 writes true',
     ),
+    ('look: {url: "http://x"}\ntags: "{{ env.x }}"', "2:11: tags takes no templates"),
     ('look: {url: "http://x"}\nname: 5', "2:11: name must be text, not 5 — put it in quotes"),
     (
         'look: {url: "http://x"}\nwhen: [1]',
