@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from engine.contract import (
     Duration,
     Meta,
+    ModuleFailed,
     Port,
     Probe,
     Struct,
@@ -123,7 +124,10 @@ class PgQuery(Probe[Rows], frozen=True, kw_only=True):
             )
             with session:
                 timeout = min(seconds(self.statement_timeout), target.deadline.remaining())
-                return self._ask(session, timeout)
+                try:
+                    return self._ask(session, timeout)
+                except TypeError as error:  # psycopg's, of a mapping for %s or a list for %(name)s
+                    raise ModuleFailed(f"params: {error}") from error
 
     def summary(self, seen: Rows) -> str:
         """The one value, or how many rows."""

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from engine.contract import GuardRefused, ModuleFailed, Target, postgres_session
 from tests.lab.postgres import DATABASE, PASSWORD, ROLE
-from tests.modules.clients import clients
+from tests.modules.clients import Client, clients
 from tests.modules.fakes import target
 from tests.modules.sequence import act, module
 
@@ -123,12 +123,17 @@ def test_our_own_sessions_are_never_hit(host: Host, db: Target) -> None:
         assert ours.execute("select pg_backend_pid() as pid").fetchall() == [{"pid": mine}]
 
 
-def test_the_servers_own_processes_are_never_hit(host: Host, db: Target) -> None:
+def test_replication_and_the_servers_own_processes_are_never_hit(host: Host, db: Target) -> None:
     own = "select pid from pg_stat_activity where backend_type <> 'client backend' order by pid"
-    before = host.psql(own)
-    act("pg_terminate", {"query": ".*", "state": ["active", "idle"], "login_user": SUPER}, db)
-    assert before
-    assert host.psql(own) == before
+    walsender = Client(host, SUPER, database=f"dbname={DATABASE} replication=database")
+    try:
+        before = host.psql(own)
+        assert str(walsender.pid) in before.split()
+        args = {"user": SUPER, "include_superusers": [SUPER], "login_user": SUPER, "max": 50}
+        assert act("pg_terminate", args, db).change is None
+        assert host.psql(own) == before
+    finally:
+        walsender.close()
 
 
 def test_idle_for_counts_from_the_last_statement(host: Host, end: Callable[..., Outcome]) -> None:
