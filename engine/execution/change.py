@@ -77,7 +77,7 @@ class Changes:
             if stopped():
                 return
             if wave[0].kind == "action":
-                self._apply(phase, wave[0], approved)
+                self._apply(phase, wave[0], approved, prediction.settled)
             else:
                 self._stage.run(phase, wave)
 
@@ -101,13 +101,21 @@ class Changes:
             raise ApprovalNeeded("nothing was approved")
         return {p.key: p.change if p.key in said_yes else None for p in prediction.proposals}
 
-    def _apply(self, phase: Phase, task: Task, approved: Mapping[Key, Change | None]) -> None:
+    def _apply(
+        self,
+        phase: Phase,
+        task: Task,
+        approved: Mapping[Key, Change | None],
+        known: Mapping[Key, Outcome],
+    ) -> None:
         """Apply one action on all its hosts; a loop's items one after the other."""
         ended: list[Outcome] = []
         lanes: list[deque[Order]] = []
         for _, host in self._stage.cells(phase, [task]):
             orders, settled = self._stage.expand(phase, task, host, "apply")
             ended += settled
+            ended += [known[o.key] for o in orders if o.key in known]
+            orders = [o for o in orders if o.key not in known]
             ended += [self._not_approved(o) for o in orders if approved.get(o.key, ...) is None]
             lanes.append(
                 deque(

@@ -30,10 +30,12 @@ class Prediction:
     Args:
         proposals: the changes, in the playbook's order.
         unpredicted: the hosts with a task that depends on the outcome of a change.
+        settled: what ended by being asked: it failed, or had taken effect before.
     """
 
     proposals: tuple[Proposal, ...]
     unpredicted: frozenset[str]
+    settled: Mapping[Key, Outcome]
 
     def hosts(self) -> frozenset[str]:
         """Every host that would or could be changed."""
@@ -86,12 +88,16 @@ class Predictor:
         outcomes = list(self._stage.dispatch([order] for order in orders))
         place = {order.key: n for n, order in enumerate(orders)}
         outcomes.sort(key=lambda outcome: place[outcome.order.key])
-        proposals: dict[Key, Proposal] = {}
+        proposals: list[Proposal] = []
+        settled: dict[Key, Outcome] = {}
         for outcome in outcomes:
-            changing = {p.host for p in proposals.values()}
-            if (proposal := self._sort(outcome, changing, unpredicted)) is not None:
-                proposals[proposal.key] = proposal
-        return Prediction(tuple(proposals.values()), frozenset(unpredicted))
+            changing = {p.host for p in proposals}
+            sorted_ = self._sort(outcome, changing, unpredicted)
+            if isinstance(sorted_, Proposal):
+                proposals.append(sorted_)
+            elif sorted_ is not None:
+                settled[sorted_.order.key] = sorted_
+        return Prediction(tuple(proposals), frozenset(unpredicted), settled)
 
     def _expand(self, phase: Phase, task: Task, host: str) -> list[Order]:
         orders, settled = self._stage.expand(phase, task, host, "predict")
@@ -107,8 +113,10 @@ class Predictor:
         change = msgspec.convert(intent.change, Change)
         return replace(order, unknown=change, intent=intent.intent)
 
-    def _sort(self, outcome: Outcome, changing: set[str], unpredicted: set[str]) -> Proposal | None:
-        """An outcome is a proposal, nothing to do, or the reason why neither can be known."""
+    def _sort(
+        self, outcome: Outcome, changing: set[str], unpredicted: set[str]
+    ) -> Proposal | Outcome | None:
+        """An outcome is a proposal, an end, nothing to do, or the reason why that is not known."""
         order = outcome.order
         if outcome.guard:
             self._refused(outcome)
@@ -118,6 +126,7 @@ class Predictor:
             unpredicted.add(order.host)
         elif outcome.failed or outcome.intent:
             self._stage.tell(outcome)
+            return outcome
         elif outcome.change is not None:
             self._predicted(order, outcome.change)
             return Proposal(order.key, order.task.name, outcome.change, self._approve(order))
