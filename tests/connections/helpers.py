@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -52,6 +53,7 @@ class Resources:
 
     @staticmethod
     def _now() -> tuple[int, int]:
+        gc.collect()  # some libraries leave what they gave up to the collector
         return len(list(Path(f"/proc/{os.getpid()}/fd").iterdir())), threading.active_count()
 
     def back(self) -> bool:
