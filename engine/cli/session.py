@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
+from engine.cli.jsonl import json_line
 from engine.cli.screen import PlainScreen
 from engine.cli.style import is_terminal, wants_colour
 from engine.errors import InputError
@@ -152,7 +153,5 @@ class JsonLines:
 
     def tell(self, event: Event) -> None:
         """Write it, and flush: whoever reads it may be waiting."""
-        from engine.events import encode
-
-        sys.stdout.buffer.write(encode(event) + b"\n")
-        sys.stdout.buffer.flush()
+        sys.stdout.write(f"{json_line(event)}\n")
+        sys.stdout.flush()
