@@ -42,6 +42,7 @@ FINE = [
     ("investigate", "early.value > full"),
     ("investigate", "nowhere is defined and nowhere.value"),
     ("investigate", "nowhere | default(1) > 0"),
+    ("investigate", "2 in range(database | length)"),
     ("severity", "pool.value > full and answer and early.finding"),
     ("mitigate", "pool.value > answer"),
     ("verify", "result.value < full and pool.value"),
