@@ -33,8 +33,11 @@ def _one(text: str) -> dict[str, Any]:
         path = Path(text[1:])
         try:
             return _mapping(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"-e {text}: cannot be read: {error}") from None
+        except OSError as error:
+            why = (error.strerror or "").lower()
+            raise InputError(f"-e {text}: cannot be read: {why}") from None
+        except UnicodeDecodeError:
+            raise InputError(f"-e {text}: is not UTF-8 text") from None
     if text.lstrip().startswith(("{", "[")):
         return _mapping(text, "-e")
     return _pairs(text)

@@ -126,8 +126,8 @@ def _placed(where: Playbook | Task, problem: Problem, missing: str) -> Problem:
     if problem.path:
         return problem
     message, hint = f"hosts: {problem.message}", problem.hint or missing
-    if isinstance(where, Playbook):
-        return Problem(message, where.path, hint=hint)
+    if where.place is None:
+        return Problem(message, hint=hint)
     return where.place.problem(message, hint)
 
 
