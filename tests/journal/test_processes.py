@@ -65,7 +65,7 @@ def test_several_processes_may_make_the_same_journal(tmp_path: Path) -> None:
 def write_together(path: Path, count: int) -> list[list[Event]]:
     """What four processes wrote that began at once, each its own run."""
     runs = ["a", "b", "c", "d"]
-    barrier = context().Barrier(len(runs))
+    barrier = context().Barrier(len(runs), timeout=30)
     processes = [
         context().Process(target=write, args=(str(path), run, count, barrier)) for run in runs
     ]
@@ -84,7 +84,7 @@ def write_together(path: Path, count: int) -> list[list[Event]]:
 )
 def test_of_8_processes_that_want_one_run_one_gets_it(path: Path, races: int) -> None:
     for race in range(races):
-        barrier = context().Barrier(8)
+        barrier = context().Barrier(8, timeout=30)
         pipes = [context().Pipe(duplex=False) for _ in range(8)]
         processes = [
             context().Process(target=claim, args=(str(path), str(race), barrier, theirs))
