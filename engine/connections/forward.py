@@ -44,15 +44,28 @@ class Forward:
             The socket's path.
         """
         self._first: End | None = self._dial()
+        try:
+            path = self._listen()
+        except OSError as error:
+            self._first.close()
+            raise HostError(f"no socket can be made on the controller: {error}") from error
+        self._thread = threading.Thread(target=self._accept, daemon=True, name="forward")
+        self._thread.start()
+        return path
+
+    def _listen(self) -> str:
         sweep(Path(tempfile.gettempdir()))
         # mkdtemp's mode is 0700: nobody else on the controller can speak through the link.
         self._directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         path = str(self._directory / SOCKET_NAME)
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(path)
+        try:
+            self._listener.bind(path)
+        except OSError:
+            self._listener.close()
+            shutil.rmtree(self._directory, ignore_errors=True)
+            raise
         self._listener.listen(64)
-        self._thread = threading.Thread(target=self._accept, daemon=True, name="forward")
-        self._thread.start()
         return path
 
     def __exit__(self, *_: object) -> None:

@@ -8,9 +8,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from engine.connections import quicksocket
 from engine.connections.authentication import authenticate
 from engine.connections.hostkeys import HostKey
-from engine.connections.quicksocket import QuickSocket, quick
 from engine.connections.transport import Link
 from engine.errors import Unreachable
 
@@ -95,10 +95,10 @@ def _no_agreement(settings: Settings, link: Link, failure: str) -> str:
     )
 
 
-def _tcp(settings: Settings, deadline: float) -> QuickSocket:
-    where = (settings.address, settings.port)
+def _tcp(settings: Settings, deadline: float) -> quicksocket.QuickSocket:
     try:
-        return quick(socket.create_connection(where, timeout=_remaining(settings, deadline)))
+        timeout = _remaining(settings, deadline)
+        return quicksocket.connect(settings.address, settings.port, timeout)
     except TimeoutError as error:
         raise Unreachable(
             f"{_where(settings)}: no answer within {settings.timeout:g} s "

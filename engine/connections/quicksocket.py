@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
 
 _USER_TIMEOUT = 30
 """Seconds that what was sent may stay unacknowledged; keepalive alone finds no dead peer."""
@@ -23,6 +28,46 @@ class QuickSocket(socket.socket):
             with contextlib.suppress(OSError):
                 self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return data
+
+
+def connect(address: str, port: int, timeout: float) -> QuickSocket:
+    """A connected socket, within `timeout` seconds altogether.
+
+    Raises:
+        socket.gaierror: the name cannot be resolved, or not in time.
+        OSError: of the last of the name's addresses that was tried.
+    """
+    deadline = time.monotonic() + timeout
+    failure = OSError(f"{address} has no address")
+    for family, kind, protocol, _, where in _resolve(address, port, timeout):
+        plain = socket.socket(family, kind, protocol)
+        try:
+            plain.settimeout(max(0.001, deadline - time.monotonic()))
+            plain.connect(where)
+        except OSError as error:
+            plain.close()
+            failure = error
+        else:
+            return quick(plain)
+    raise failure
+
+
+def _resolve(address: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
+    # The resolver has its own idea of patience, and no way to be told of ours.
+    answer: Future[list[tuple[Any, ...]]] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(socket.getaddrinfo(address, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True, name="resolver").start()
+    try:
+        return answer.result(timeout)
+    except FutureTimeout as error:
+        said = f"no answer from the resolver within {timeout:g} s"
+        raise socket.gaierror(socket.EAI_AGAIN, said) from error
 
 
 def quick(plain: socket.socket) -> QuickSocket:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.connections.quicksocket import quick
+from engine.connections.quicksocket import connect, quick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,3 +45,24 @@ def test_acknowledgements_are_not_held_back_after_a_read(
 
 def test_a_peer_that_vanished_is_noticed(pair: tuple[socket.socket, socket.socket]) -> None:
     assert option(pair[0], socket.TCP_USER_TIMEOUT) == 30_000
+
+
+def test_each_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        good = listener.getsockname()
+        stream = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+        found = [(*stream, ("127.0.0.1", 1)), (*stream, good)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        with connect("app1", 22, 5) as ours:
+            assert ours.getpeername() == good
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found[:1])
+        with pytest.raises(ConnectionRefusedError):
+            connect("app1", 22, 5)
+
+
+def test_a_resolver_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer.wait(60))
+    with pytest.raises(socket.gaierror, match=r"no answer from the resolver within 0\.1 s"):
+        connect("app1", 22, 0.1)
+    answer.set()

@@ -157,6 +157,8 @@ def _fifo(connection: Connection) -> str:
     return made.stdout.text.strip()
 
 
+# These three wait for graces to pass, which is too long for the inner loop.
+@pytest.mark.lab
 def test_at_the_deadline_children_that_ignore_term_are_killed(connection: Connection) -> None:
     mark = f"{time.monotonic_ns() % 100_000 + 100_000}.5"
     script = Script('trap "" TERM; echo begun; sleep "$1" & sleep "$1"', (mark,))
@@ -167,6 +169,7 @@ def test_at_the_deadline_children_that_ignore_term_are_killed(connection: Connec
     assert eventually(lambda: f"sleep {mark}" not in connection.run(listed, timeout=10).stdout.text)
 
 
+@pytest.mark.lab
 def test_at_the_deadline_term_comes_first(connection: Connection) -> None:
     path = _fifo(connection)
     script = Script('trap "echo told >\\"$1\\"; exit" TERM; rm "$1"; sleep 60 & wait', (path,))
@@ -175,6 +178,7 @@ def test_at_the_deadline_term_comes_first(connection: Connection) -> None:
     assert connection.get(path, 10, timeout=5) == b"told\n"
 
 
+@pytest.mark.lab
 def test_a_child_left_behind_does_not_hold_up_the_command(connection: Connection) -> None:
     started = time.monotonic()
     finished = connection.run(Script("sleep 30 & echo done; echo $!"), timeout=25)

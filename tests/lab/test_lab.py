@@ -28,11 +28,13 @@ def ssh(host: Host, command: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_host_lets_the_client_in_and_is_another_machine(lab: Lab) -> None:
     for host in (lab.h1, lab.h2):
-        done = ssh(host, "hostname; id -un; ps -e | wc -l")
+        kinds = ("net", "mnt", "pid", "uts", "ipc")
+        done = ssh(host, f"cd /proc/self/ns; hostname; id -un; readlink {' '.join(kinds)}")
         assert done.stderr == ""
-        name, user, processes = done.stdout.split()
+        name, user, *theirs = done.stdout.split()
         assert (name, user) == (host.name, "root")
-        assert int(processes) < 20
+        assert len(theirs) == len(kinds)
+        assert not set(theirs) & {str(Path("/proc/self/ns", kind).readlink()) for kind in kinds}
     lab.h1.write("/srv/only-here", "h1")
     assert ssh(lab.h2, "cat /srv/only-here").returncode == 1
     assert not Path("/srv/only-here").exists()
