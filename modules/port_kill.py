@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+import socket
 from contextlib import closing
 from itertools import chain
 from typing import Any
@@ -397,8 +397,10 @@ def _address(local: str) -> str:
     """`0100007F:1F90` → `127.0.0.1:8080`: words of 32 bits in the machine's byte order."""
     address, _, port = local.partition(":")
     words = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
-    ip = ipaddress.ip_address(b"".join(words))
-    return f"[{ip}]:{int(port, 16)}" if ip.version == 6 else f"{ip}:{int(port, 16)}"
+    packed = b"".join(words)
+    if len(packed) == 4:
+        return f"{socket.inet_ntop(socket.AF_INET, packed)}:{int(port, 16)}"
+    return f"[{socket.inet_ntop(socket.AF_INET6, packed)}]:{int(port, 16)}"
 
 
 EXAMPLE = """

@@ -80,6 +80,16 @@ def test_looking_restarts_nothing(host: Host, engine: Callable[..., Target]) -> 
         assert state(host, "backend") == before
 
 
+def test_one_that_was_not_restarted_is_not_confirmed(
+    host: Host, engine: Callable[..., Target]
+) -> None:
+    with container(host, "backend"):
+        subject = module("docker_restart", {"container": "backend"})
+        change = subject.decide(subject.observe(engine()))  # type: ignore[attr-defined]
+        said = subject.confirm(engine(3.0), change)  # type: ignore[attr-defined]
+        assert said.startswith("backend was not started again: up ")
+
+
 def test_a_stopped_container_is_started(host: Host, engine: Callable[..., Target]) -> None:
     with container(host, "backend"):
         host.docker("kill", "backend")
@@ -211,7 +221,7 @@ def test_the_engines_words_are_told(host: Host, engine: Callable[..., Target]) -
         host.docker("stop", "-t", "1", "backend")
         with (
             container(host, "usurper", *port),
-            pytest.raises(ModuleFailed, match="Docker says: .*port is already allocated"),
+            pytest.raises(ModuleFailed, match=r"Docker says: .*port is already allocated"),
         ):
             act("docker_restart", {"container": "backend"}, engine())
 
