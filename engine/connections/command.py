@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.connections import shells
 from engine.connections.base import Argv, Finished, Listener, Script
 from engine.connections.channels import drain, exit_status, request_exec
-from engine.connections.output import Keeper, Marked
+from engine.connections.output import LINGER, Keeper, Marked
 from engine.connections.transport import LinkDown, OpenRefused, OpenTimeout
 from engine.errors import DeadlineExceeded, HostError, LinkLost, Unreachable
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     import paramiko
 
     from engine.connections.transport import Link
-
-LINGER = 1.0
-"""Seconds without output after a command's end, while a child that it left holds its output."""
 
 _KILL_TIME = 5.0
 """Seconds to wait for the word that an overdue command was ended."""
@@ -144,7 +141,7 @@ class RemoteCommand:
         outcome = "it was ended" if self._kill() else "whether it has ended is not known"
         stdout, stderr = (keeper.output().text for keeper in self._keepers)
         raise DeadlineExceeded(
-            f"not done within {timeout:g} s; {outcome}", {"stdout": stdout, "stderr": stderr}
+            f"not done within {round(timeout, 2):g} s; {outcome}", {"stdout": stdout, "stderr": stderr}
         )
 
     def _kill(self) -> bool:

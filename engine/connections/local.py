@@ -31,7 +31,7 @@ from engine.connections.base import (
     shown,
 )
 from engine.connections.forward import Forward
-from engine.connections.output import Keeper
+from engine.connections.output import LINGER, Keeper
 from engine.errors import DeadlineExceeded, DialRefused, HostError
 
 if TYPE_CHECKING:
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 GRACE = 1.0
 """Seconds between TERM and KILL."""
-
-LINGER = 1.0
-"""Seconds that a command's output may stay open after its end, by a child that it left behind."""
 
 _CHUNK = 64 * 1024
 
@@ -234,7 +231,7 @@ class _Running:
         if not self._ended.wait(max(0.0, deadline - time.monotonic())):
             self._kill()
             found = {"stdout": self.stdout.output().text, "stderr": self.stderr.output().text}
-            raise DeadlineExceeded(f"not done within {timeout:g} s; it was ended", found)
+            raise DeadlineExceeded(f"not done within {round(timeout, 2):g} s; it was ended", found)
         # A child that it left behind may hold the output open, and then still write to it unread.
         linger = min(deadline, time.monotonic() + LINGER)
         for reader in readers:

@@ -10,6 +10,9 @@ from engine.connections.base import OUTPUT_HEAD, OUTPUT_TAIL, Output
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LINGER = 1.0
+"""Seconds without output after a command's end, while a child that it left holds its output."""
+
 _NOISE = 64 * 1024
 """Bytes that a login shell's start-up files may write before the command begins."""
 
