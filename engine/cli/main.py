@@ -49,11 +49,10 @@ class _Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest command for one that there is not."""
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            import difflib
+            from engine.nearest import did_you_mean
 
-            near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
-            hint = f" — did you mean “{near[0]}”?" if near else ""
-            ctx.fail(f"no command “{args[0]}”{hint}")
+            hint = did_you_mean(args[0], _COMMANDS)
+            ctx.fail(f'no command "{args[0]}"' + (f" — {hint}" if hint else ""))
         return super().resolve_command(ctx, args)
 
 

@@ -10,7 +10,7 @@ import click
 
 from engine.cli.reference import Reference, reference
 from engine.errors import InputError, Problem
-from engine.language.words import did_you_mean
+from engine.nearest import did_you_mean
 from engine.registry import Registry
 
 if TYPE_CHECKING:

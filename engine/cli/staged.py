@@ -21,7 +21,7 @@ def main(role: str, port: int) -> None:
     answer = (503, b"stale\n") if role == "stale" else (200, b"ready\n")
     while True:
         try:
-            server = ThreadingHTTPServer(("127.0.0.1", port), _handler(*answer))
+            server = _Server(("127.0.0.1", port), _handler(*answer))
         except OSError:
             time.sleep(RETRY)
             continue
@@ -31,6 +31,11 @@ def main(role: str, port: int) -> None:
 def _end_with_parent() -> None:
     sys.stdin.buffer.read()
     os._exit(0)
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *args: object) -> None:
+        """Say nothing of a client that left, as an interrupted run does."""
 
 
 def _handler(status: int, body: bytes) -> type[BaseHTTPRequestHandler]:

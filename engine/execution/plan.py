@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, Problem
 from engine.language.model import PHASES, Playbook
-from engine.language.words import did_you_mean
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

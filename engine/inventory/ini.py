@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.inventory import literals, names
 from engine.inventory.draft import UNGROUPED
-from engine.inventory.near import near
 from engine.inventory.text import is_utf8
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,13 +93,15 @@ class _Reader:
     def end(self) -> None:
         for name, pending in self._pending.items():
             place = (pending.line, pending.column)
-            hint = near(name, set(self._draft.group_names()) - {name})
+            hint = did_you_mean(name, set(self._draft.group_names()) - {name})
             self.problems.append(self._text.problem(pending.message, *place, hint))
 
     def _section(self, group: str, kind: str) -> None:
         self._read = None
         if kind not in _KINDS:
-            raise _MistakeError(f"section [{group}:{kind}] is of no known kind", near(kind, _KINDS))
+            raise _MistakeError(
+                f"section [{group}:{kind}] is of no known kind", did_you_mean(kind, _KINDS)
+            )
         self._read = self._readers[kind]
         self._group = group
         if kind == "vars" and not self._draft.has_group(group) and group not in self._pending:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError, Problem
 from engine.inventory import patterns
 from engine.inventory.draft import ALL, Group
-from engine.inventory.near import near
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +84,7 @@ class Inventory:
             InputError: there is no such host.
         """
         if host not in self._own and host not in patterns.LOCALHOST:
-            hint = near(host, self.hosts)
+            hint = did_you_mean(host, self.hosts)
             raise InputError(Problem(f'no host is named "{host}"', hint=hint))
         groups = (ALL, *(group for group in self._by_precedence(host)))
         if groups not in self._merged:
@@ -105,7 +105,7 @@ class Inventory:
 
     def unknown_group(self, name: str) -> Problem:
         """The problem that there is no such group, with the nearest name."""
-        return Problem(f'no group is named "{name}"', hint=near(name, self.groups))
+        return Problem(f'no group is named "{name}"', hint=did_you_mean(name, self.groups))
 
     def groups_of(self, host: str) -> tuple[str, ...]:
         """The groups that a host is in, in ASCII order, without `all`."""

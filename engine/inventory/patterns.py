@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from engine.errors import InputError, Problem
 from engine.inventory.draft import ALL
 from engine.inventory.names import is_ipv6
-from engine.inventory.near import near
 from engine.inventory.text import read
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -227,7 +227,7 @@ def _sliced(text: str, hosts: Sequence[str], subscript: re.Match[str]) -> Sequen
 def _unknown(body: str, names: Names) -> _BadTermError:
     if _is_literal(body):
         known = [*names.groups, *names.hosts]
-        return _BadTermError(f'no host or group is named "{body}"', near(body, known))
+        return _BadTermError(f'no host or group is named "{body}"', did_you_mean(body, known))
     return _BadTermError(f'no host or group matches "{body}"')
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from engine.errors import InputError, Problem
 from engine.inventory import ini, names, tree
 from engine.inventory.draft import UNGROUPED
-from engine.inventory.near import near
 from engine.inventory.text import read
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from engine.inventory.draft import Draft
@@ -92,7 +92,7 @@ def _file(path: Path, draft: Draft) -> list[Problem]:
 
 def _missing_hint(path: Path) -> str:
     if path.parent.is_dir():
-        beside = near(path.name, (entry.name for entry in path.parent.iterdir()))
+        beside = did_you_mean(path.name, (entry.name for entry in path.parent.iterdir()))
         if beside:
             return beside
     return f'a host is named with a comma: -i "{path},"' if path.name == str(path) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.inventory import names, yaml
-from engine.inventory.near import near
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from engine.errors import Problem
@@ -59,7 +59,7 @@ class _Tree:
 
     def _section(self, path: tuple[object, ...], group: str, section: Any, entries: Any) -> None:
         if section not in _SECTIONS:
-            hint = near(str(section), _SECTIONS) or "a group holds hosts, vars and children"
+            hint = did_you_mean(str(section), _SECTIONS) or "a group holds hosts, vars and children"
             self._problem(path, f'unknown key "{section}" in group "{group}"', hint)
             return
         if isinstance(entries, str) and section != "vars":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError, Problem
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ def choose(prefix: str, known: Sequence[str]) -> str:
         InputError: none is, with the nearest; or several are.
     """
     if not known:
-        raise InputError(f"no run {prefix!r}: the journal has no runs yet")
+        raise InputError(f'no run "{prefix}": the journal has no runs yet')
     if prefix == "last":
         return known[0]
     matches = [run for run in known if prefix and run.startswith(prefix)]
@@ -32,7 +32,6 @@ def choose(prefix: str, known: Sequence[str]) -> str:
         return prefix if prefix in matches else matches[0]
     if matches:
         shown = ", ".join(matches[:_SHOWN]) + (" …" if len(matches) > _SHOWN else "")
-        raise InputError(f"{prefix!r} is the start of {len(matches)} runs: {shown}")
-    near = difflib.get_close_matches(prefix, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "`quell runs` lists them"
-    raise InputError(Problem(f"no run {prefix!r}", hint=hint))
+        raise InputError(f'"{prefix}" is the start of {len(matches)} runs: {shown}')
+    hint = did_you_mean(prefix, known) or "`quell runs` lists them"
+    raise InputError(Problem(f'no run "{prefix}"', hint=hint))

@@ -13,7 +13,8 @@ from engine.language.expressions import is_template
 from engine.language.model import NOT_YET, TaskText
 from engine.language.patterns import compiled
 from engine.language.shapes import Shape, formats, module_shape, schema_of
-from engine.language.words import did_you_mean, near, shown
+from engine.language.words import shown
+from engine.nearest import did_you_mean, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.parser import Parser
 
 from engine.language.sandbox import Sandbox, Tokens
-from engine.language.words import did_you_mean
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

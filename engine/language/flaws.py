@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.language.scalars import resolve
-from engine.language.words import described, did_you_mean, near, shown
+from engine.language.words import described, shown
+from engine.nearest import did_you_mean, near
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

@@ -13,7 +13,7 @@ from engine.language.patterns import compiled
 from engine.language.scalars import resolve
 from engine.language.shapes import Shape
 from engine.language.source import parse
-from engine.language.words import did_you_mean
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

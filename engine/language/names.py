@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.language import snippets
 from engine.language.expressions import Unreadable, offset_of
-from engine.language.words import did_you_mean
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -1,28 +1,13 @@
-"""Words for messages: near names, lists of names, values and types as people say them."""
+"""Words for messages: lists of names, values and types as people say them."""
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _LONGEST = 60
-_NEAR = 0.6
-
-
-def near(name: str, names: Iterable[str]) -> str | None:
-    """The name that was probably meant; None where there is none like it."""
-    folded = {candidate.lower(): candidate for candidate in names}
-    found = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=_NEAR)
-    return folded[found[0]] if found else None
-
-
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """A hint with the near name; empty where there is none."""
-    meant = near(name, names)
-    return f'did you mean "{meant}"?' if meant else ""
 
 
 def either(options: Iterable[str]) -> str:

@@ -141,10 +141,10 @@ class TestFind:
     @pytest.mark.parametrize(
         ("prefix", "said"),
         [
-            ("20261123-1337-k3f8", "did you mean '20261123-1337-k3f9'"),
+            ("20261123-1337-k3f8", 'did you mean "20261123-1337-k3f9"'),
             ("20261123", "the start of 2 runs: 20261123-1338-aaaa, 20261123-1337-k3f9"),
             ("nonsense", "`quell runs` lists them"),
-            ("", "no run ''"),
+            ("", 'no run ""'),
             ("2026112%", "no run"),
         ],
     )
