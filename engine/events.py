@@ -303,8 +303,21 @@ class Sink(Protocol):
 
 
 def encode(event: Event) -> bytes:
-    """One line of JSON."""
-    return msgspec.json.encode(event)
+    """One line of JSON. Text that is no Unicode, as of a strange path, has its bytes escaped."""
+    try:
+        return msgspec.json.encode(event)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_with_bytes_escaped(msgspec.to_builtins(event)))
+
+
+def _with_bytes_escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list):
+        return [_with_bytes_escaped(item) for item in value]
+    if isinstance(value, dict):
+        return {_with_bytes_escaped(key): _with_bytes_escaped(v) for key, v in value.items()}
+    return value
 
 
 def decode(line: bytes | str) -> Event:

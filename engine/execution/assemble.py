@@ -188,12 +188,16 @@ def assemble(
 
 
 def finished(progress: Progress) -> dict[Key, TaskEnded]:
-    """What need not be run again; a skipped task is asked again, a failed one is tried again."""
+    """What need not be run again.
+
+    A skipped task is asked again, and a probe that failed or did not reach its host looks again;
+    an action that failed is done with where the playbook says to go on after it.
+    """
     good = ("ok", "changed", "finding")
     return {
         key: result
         for key, result in progress.finished.items()
-        if result.status in good or result.ignored
+        if result.status in good or (result.ignored and result.intent)
     }
 
 

@@ -172,6 +172,9 @@ class Worker:
         except (LinkLost, DeadlineExceeded) as error:
             return self._settled(sent, looker, module, change, error)
         except HostError as error:
+            if self._stopped.is_set():
+                # It was us who ended it half-way.
+                return self._settled(sent, looker, module, change, error)
             failed = _failed(order, "failed", error.message, error.found)
             return replace(failed, change=change, intent=order.intent)
         except Exception as error:  # noqa: BLE001  # it may have taken effect: never lose that
