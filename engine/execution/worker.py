@@ -40,6 +40,8 @@ AGAIN = 0.5
 """Seconds: of an action that does not say; to learn what became of one that was cut off; between
 two interruptions of what is under way."""
 
+_UNSURE = "whether it took effect is not known"
+
 
 class Worker:
     """Performs orders; used by several threads at once, for the whole run."""
@@ -190,7 +192,9 @@ class Worker:
         self, sent: Outcome, looker: Looker, module: Module, change: Change, error: HostError
     ) -> Outcome:
         """A change that was cut off: looked at once more, never sent again."""
-        message = f"{error.message}; whether it took effect is not known"
+        message = error.message
+        if _UNSURE not in message:
+            message = f"{message}; {_UNSURE}"
         unknown = replace(
             sent, message=message, result=registered(None, "unknown", message=message)
         )
