@@ -141,7 +141,8 @@ class RemoteCommand:
         outcome = "it was ended" if self._kill() else "whether it has ended is not known"
         stdout, stderr = (keeper.output().text for keeper in self._keepers)
         raise DeadlineExceeded(
-            f"not done within {round(timeout, 2):g} s; {outcome}", {"stdout": stdout, "stderr": stderr}
+            f"not done within {round(timeout, 2):g} s; {outcome}",
+            {"stdout": stdout, "stderr": stderr},
         )
 
     def _kill(self) -> bool:
