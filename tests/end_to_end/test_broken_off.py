@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,3 +141,26 @@ def test_a_run_that_goes_on_is_not_resumed_by_another_process(
     )
     assert marks.on(lab.h1) == ["marked"]
     assert process.poll() is None
+
+
+def test_a_link_that_dies_under_an_action_leaves_its_outcome_unknown(
+    quell: Quell, inventory: Path, lab: Lab, marks: Marks, tmp_path: Path
+) -> None:
+    book = marks.playbook(tmp_path, "marked")
+    own_server = (
+        'pid=$$; until grep -q ^sshd /proc/$pid/comm; do'
+        ' pid=$(cut -d" " -f4 /proc/$pid/stat); done; kill -9 "$pid"'
+    )
+    task = {
+        "name": "Cuts its link",
+        "shell": {"script": f'echo marked >>"$1"; {own_server}', "args": [marks.path]},
+    }
+    book.write_text(book.read_text().split("mitigate:")[0] + f"mitigate: [{json.dumps(task)}]\n")
+    ended = quell("run", book, "-i", inventory, "--limit", "h1", "--yes")
+    assert ended.code == 2
+    [result] = results(quell.events(), "Cuts its link")
+    assert result.status == "unknown"
+    assert result.message.endswith("broke under a command; whether it took effect is not known")
+    assert "? Cuts its link" in ended.stderr
+    assert quell("resume", "--yes").code == 3
+    assert marks.on(lab.h1) == ["look", "marked"]
