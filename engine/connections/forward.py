@@ -54,6 +54,8 @@ class Forward:
         return path
 
     def _listen(self) -> str:
+        if not hasattr(socket, "AF_UNIX"):
+            raise OSError("Python has no unix sockets on this system")
         sweep(Path(tempfile.gettempdir()))
         # mkdtemp's mode is 0700: nobody else on the controller can speak through the link.
         self._directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
@@ -116,6 +118,7 @@ def sweep(directory: Path) -> None:
 
 
 def _runs(pid: int) -> bool:
+    # On POSIX this only asks; on Windows it would end the process, but no forward gets here there.
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
