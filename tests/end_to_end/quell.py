@@ -97,7 +97,7 @@ class Quell:
         child = pexpect.spawn(
             PROGRAM,
             [str(argument) for argument in arguments],
-            env=self.environment(TERM="xterm-256color", **variables),
+            env=self.environment(**{"TERM": "xterm-256color", **variables}),
             encoding="utf-8",
             dimensions=(50, columns),
             timeout=30,

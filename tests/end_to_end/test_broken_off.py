@@ -148,7 +148,7 @@ def test_a_link_that_dies_under_an_action_leaves_its_outcome_unknown(
 ) -> None:
     book = marks.playbook(tmp_path, "marked")
     own_server = (
-        'pid=$$; until grep -q ^sshd /proc/$pid/comm; do'
+        "pid=$$; until grep -q ^sshd /proc/$pid/comm; do"
         ' pid=$(cut -d" " -f4 /proc/$pid/stat); done; kill -9 "$pid"'
     )
     task = {
