@@ -6,7 +6,7 @@ import difflib
 import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from engine.contract import (
     Action,
@@ -83,6 +83,8 @@ class DockerRestart(Action[Container], frozen=True, kw_only=True):
 
     **Source:** Docker Engine API, `POST /containers/{id}/restart`, `GET /containers/{id}/json`.
     """
+
+    primary: ClassVar[str] = "container"
 
     container: Annotated[str, Meta(pattern="^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", title="container")]
     stop_timeout: Duration = "10s"

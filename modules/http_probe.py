@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -87,6 +87,8 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
 
     **Source:** RFC 9110; `max_time` is curl's `--max-time`.
     """
+
+    primary: ClassVar[str] = "url"
 
     url: Url
     method: Literal["GET", "HEAD", "OPTIONS", "POST"] = "GET"
@@ -189,6 +191,7 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
 
 
 def _read(response: httpx.Response, deadline: Deadline) -> tuple[bytes, bool]:
+    deadline.remaining()  # the client bounds each read alone: headers may have dripped in
     content = b""
     for chunk in response.iter_raw():
         content += chunk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import closing
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -215,6 +215,8 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
 
     **Source:** proc_net(5) /proc/net/tcp, proc_pid_stat(5) field 22, ss(8), lsof(8), ps(1).
     """
+
+    primary: ClassVar[str] = "port"
 
     port: Port
     grace: Duration = "10s"

@@ -60,3 +60,22 @@ def test_the_shipped_modules() -> None:
         "set": "probe",
         "shell": "action",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        ("command", "uptime"),
+        ("command", ["uptime", "-s"]),
+        ("docker_restart", "backend"),
+        ("http_probe", "http://localhost:8080/health"),
+        ("port_kill", 8080),
+        ("shell", "uptime | wc -c"),
+    ],
+)
+def test_the_one_argument_that_matters_needs_no_name(name: str, bare: object) -> None:
+    entry = Registry()[name]
+    args = entry.normal(bare)
+    assert isinstance(args, dict)
+    assert list(args.values()) == [bare]
+    assert isinstance(entry.convert(args), Module)

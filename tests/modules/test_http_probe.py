@@ -181,6 +181,12 @@ def test_a_body_that_drips_is_no_answer() -> None:
         assert ask(url, max_time="200ms").seen["error"] == "no answer within 0.2 s"
 
 
+def test_headers_that_drip_are_no_answer() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    with saying(*[bytes([byte]) for byte in answer], pause=0.01) as url:
+        assert ask(url, max_time="200ms").seen["error"] == "no answer within 0.2 s"
+
+
 def test_tls_is_checked_unless_said_otherwise(tmp_path: Path) -> None:
     pem = certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
