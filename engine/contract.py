@@ -253,9 +253,19 @@ class Change(Struct, frozen=True, kw_only=True):
     after: Any = None
     reversible: bool = False
 
-    def same_target(self, other: Change) -> bool:
-        """Whether both act on the same identities."""
-        return self.on == other.on
+    def narrowed(self, approved: Change) -> Change | None:
+        """What is left of an approved change, now that this one is what there is to do.
+
+        Nothing is hit that was not shown: what has come since then is left out.
+
+        Returns:
+            This change where all of it was approved, else the approved one for those of its
+            identities that are still there; None where there are none.
+        """
+        still = tuple(identity for identity in self.on if identity in approved.on)
+        if len(still) == len(self.on):
+            return self
+        return msgspec.structs.replace(approved, on=still) if still else None
 
 
 # ── modules ───────────────────────────────────────────────────────────────────────────────────

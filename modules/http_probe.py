@@ -167,7 +167,7 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
                 content=self.body,
             ) as response,
         ):
-            content, truncated = _read(response, target.deadline)
+            content, truncated = _read(response)
             return Answer(
                 url=str(response.url),
                 elapsed=_since(started),
@@ -190,14 +190,12 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
         return " or ".join(str(status) for status in accepted)
 
 
-def _read(response: httpx.Response, deadline: Deadline) -> tuple[bytes, bool]:
-    deadline.remaining()  # the client bounds each read alone: headers may have dripped in
+def _read(response: httpx.Response) -> tuple[bytes, bool]:
     content = b""
     for chunk in response.iter_raw():
         content += chunk
         if len(content) > BODY_LIMIT:
             return content[:BODY_LIMIT], True
-        deadline.remaining()
     return content, False
 
 

@@ -181,6 +181,11 @@ class Connection(Protocol):
         """What the host is; found once."""
         ...
 
+    @property
+    def alive(self) -> bool:
+        """False once an open link is known to have died: then no stream's end can be believed."""
+        ...
+
     def run(
         self,
         command: Argv | Script,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import ssl
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,8 @@ def open_client(
 
     Args:
         connection: of the host.
-        timeout: seconds for each connect, read and write.
+        timeout: seconds for all that is done with it: a server that drips its answer byte by
+            byte gets no more.
         verify: check TLS certificates and names.
         ca: a PEM file on the controller; None for the authorities that httpx brings.
         follow_redirects: whether to.
@@ -137,7 +139,7 @@ class _Backend(httpcore.NetworkBackend):
 
     def __init__(self, connection: Connection, timeout: float) -> None:
         self._connection = connection
-        self._timeout = timeout
+        self._ends = time.monotonic() + timeout
 
     def connect_tcp(
         self,
@@ -147,22 +149,24 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - httpcore's signature
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - it may be no TCP socket here
     ) -> httpcore.NetworkStream:
-        dialled = self._connection.dial(Tcp(host, port), timeout=timeout or self._timeout)
-        return _Stream(dialled)
+        with _as_httpcore(httpcore.ConnectTimeout, httpcore.ConnectError):
+            left = _left(self._ends, timeout)
+        return _Stream(self._connection.dial(Tcp(host, port), timeout=left), self._ends)
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, dialled: socket.socket) -> None:
+    def __init__(self, dialled: socket.socket, ends: float) -> None:
         self._socket = dialled
+        self._ends = ends
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with _as_httpcore(httpcore.ReadTimeout, httpcore.ReadError):
-            self._socket.settimeout(timeout)
+            self._socket.settimeout(_left(self._ends, timeout))
             return self._socket.recv(max_bytes)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         with _as_httpcore(httpcore.WriteTimeout, httpcore.WriteError):
-            self._socket.settimeout(timeout)
+            self._socket.settimeout(_left(self._ends, timeout))
             self._socket.sendall(buffer)
 
     def close(self) -> None:
@@ -175,8 +179,9 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         with _as_httpcore(httpcore.ConnectTimeout, httpcore.ConnectError, self.close):
-            self._socket.settimeout(timeout)
-            return _Stream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
+            self._socket.settimeout(_left(self._ends, timeout))
+            secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+            return _Stream(secured, self._ends)
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":  # a kept connection that is readable was closed by the server
@@ -184,6 +189,18 @@ class _Stream(httpcore.NetworkStream):
         if info == "ssl_object":
             return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
         return None
+
+
+def _left(ends: float, timeout: float | None) -> float:
+    """Seconds for the next step.
+
+    Raises:
+        TimeoutError: there are none left.
+    """
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the time is over")
+    return left if timeout is None else min(left, timeout)
 
 
 def _readable(dialled: socket.socket) -> bool:

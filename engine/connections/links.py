@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from engine.connections.base import Connection
 from engine.connections.credentials import Credentials
 from engine.errors import Unreachable
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
         Address,
         Argv,
         Become,
+        Connection,
         Finished,
         Listener,
         Platform,
@@ -29,15 +29,6 @@ if TYPE_CHECKING:
 
 HANDSHAKES = 32
 """How many connects may be under way at once: more overflow servers' listen queues."""
-
-
-class Opened(Connection, Protocol):
-    """A connection that knows whether its link still stands."""
-
-    @property
-    def alive(self) -> bool:
-        """False once the link is known to have died."""
-        ...
 
 
 class Links:
@@ -67,15 +58,15 @@ class Links:
         with ThreadPoolExecutor(HANDSHAKES) as pool:
             list(pool.map(LazyConnection.close, self._links.values()))
 
-    def _opener(self, settings: Settings) -> Callable[[], Opened]:
-        def open_() -> Opened:
+    def _opener(self, settings: Settings) -> Callable[[], Connection]:
+        def open_() -> Connection:
             with self._handshakes:
                 return _open(settings, self._credentials)
 
         return open_
 
 
-def _open(settings: Settings, credentials: Credentials) -> Opened:
+def _open(settings: Settings, credentials: Credentials) -> Connection:
     if settings.kind == "local":
         from engine.connections.local import LocalConnection
 
@@ -94,14 +85,14 @@ class LazyConnection:
     opened anew for the next use, since what is about to be sent has never been sent.
     """
 
-    def __init__(self, open_: Callable[[], Opened]) -> None:
+    def __init__(self, open_: Callable[[], Connection]) -> None:
         """Keep how to open it."""
         self._open = open_
         self._lock = threading.Lock()
-        self._opened: Opened | None = None
+        self._opened: Connection | None = None
         self._failure: str | None = None
 
-    def _get(self) -> Opened:
+    def _get(self) -> Connection:
         with self._lock:
             if self._failure is None and (self._opened is None or not self._opened.alive):
                 self._renew()
@@ -125,6 +116,11 @@ class LazyConnection:
     def platform(self) -> Platform:
         """As in `Connection`."""
         return self._get().platform
+
+    @property
+    def alive(self) -> bool:
+        """As in `Connection`."""
+        return self._opened is None or self._opened.alive
 
     def run(
         self,

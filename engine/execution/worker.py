@@ -151,8 +151,11 @@ class Worker:
         check_protected(change)
         if order.mode == "predict":
             return Outcome(order, "changed", summary=change.summary, change=change)
-        if isinstance(module, Action) and not _is_approved(change, order.approved):
-            return Outcome(order, "skipped", summary=change.summary, change=change, asks=True)
+        if isinstance(module, Action):
+            narrowed = change.narrowed(order.approved) if order.approved is not None else None
+            if narrowed is None:
+                return Outcome(order, "skipped", summary=change.summary, change=change, asks=True)
+            change = narrowed
         if self._stopped.is_set():
             return _failed(order, "failed", "interrupted before anything was sent")
         self._tell(_intent(order, change))
@@ -174,8 +177,8 @@ class Worker:
         except (LinkLost, DeadlineExceeded) as error:
             return self._settled(sent, looker, module, change, error)
         except HostError as error:
-            if self._stopped.is_set():
-                # It was us who ended it half-way.
+            if self._stopped.is_set() or not target.connection.alive:
+                # It was cut off half-way, by us or with the link: a client sees just an end.
                 return self._settled(sent, looker, module, change, error)
             failed = _failed(order, "failed", error.message, error.found)
             return replace(failed, change=change, intent=order.intent)
@@ -250,10 +253,6 @@ def _decided(module: Action[Any] | Record, target: Target) -> tuple[Change | Non
 def _observable(module: Module) -> TypeGuard[Action[Any]]:
     """Whether looking again can tell that its change took; of a free command nothing can."""
     return isinstance(module, Action) and module.observable
-
-
-def _is_approved(change: Change, approved: Change | None) -> bool:
-    return approved is not None and change.same_target(approved)
 
 
 def _intent(order: Order, change: Change) -> Intent:

@@ -37,6 +37,8 @@ class FakeConnection:
     commands: list[Argv | Script] = field(default_factory=list)
     given: list[bytes] = field(default_factory=list)
 
+    alive = True
+
     @property
     def platform(self) -> Platform:
         shell = "cmd" if self.family == "windows" else "sh"

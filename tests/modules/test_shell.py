@@ -54,7 +54,7 @@ def test_what_will_be_run_is_shown_before() -> None:
 def test_other_arguments_are_another_target() -> None:
     subjects = [module("shell", {"script": "kill $1", "args": [pid]}) for pid in ("1", "2")]
     one, two = (each.decide(each.observe(here())) for each in subjects)  # type: ignore[attr-defined]
-    assert not one.same_target(two)
+    assert two.narrowed(one) is None
 
 
 def test_a_failing_script_is_a_failure() -> None:

@@ -1,0 +1,60 @@
+import pytest
+
+from engine.contract import Change, Identity, seconds, size
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("500ms", 0.5),
+        ("10s", 10),
+        ("1h30m", 5400),
+        ("2d", 172800),
+        (" 5 m ", 300),
+        (7, 7),
+        (0.5, 0.5),
+    ],
+)
+def test_durations(text: str | float, expected: float) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "10", "soon", "5 years", "-1s", "1h m"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="not a duration"):
+        seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("512m", 536870912), ("2g", 2147483648), ("1.5K", 1536), ("3GiB", 3221225472), (9, 9)],
+)
+def test_sizes(text: str | int, expected: int) -> None:
+    assert size(text) == expected
+
+
+def test_what_is_no_size() -> None:
+    with pytest.raises(ValueError, match="not a size"):
+        size("2 bytes")
+
+
+def change(*pids: int) -> Change:
+    on = tuple(Identity("backend", "app", {"pid": pid}) for pid in pids)
+    return Change(summary=f"end {len(pids)}", on=on, before=list(pids))
+
+
+def test_a_change_that_was_approved_whole_stays_as_it_is() -> None:
+    now = change(1, 2)
+    assert now.narrowed(change(1, 2)) is now
+    assert now.narrowed(change(1, 2, 3)) is now
+
+
+def test_what_came_after_the_yes_is_left_out() -> None:
+    left = change(2, 3, 4).narrowed(change(1, 2))
+    assert left is not None
+    assert [identity.key["pid"] for identity in left.on] == [2]
+    assert left.summary == "end 2"
+
+
+def test_nothing_is_left_of_what_was_approved() -> None:
+    assert change(3).narrowed(change(1, 2)) is None
