@@ -16,7 +16,7 @@ from jinja2 import Template, TemplateError
 from jinja2.environment import TemplateExpression
 from jinja2.runtime import Undefined
 
-from engine.contract import Condition, seconds
+from engine.contract import Condition
 from engine.errors import HostError
 from engine.language.expressions import Reader, Tree, Unreadable, is_template
 from engine.language.failures import not_defined, wrong_argument
@@ -170,21 +170,6 @@ class Templates:
         if not isinstance(value, list):
             raise HostError(f"loop goes over a list, and this is {type(value).__name__}: {loop}")
         return value
-
-    def seconds(self, duration: str | float, scope: Mapping[str, Any]) -> float:
-        """A `within`, `hold`, `every` or `timeout`, in seconds.
-
-        Raises:
-            HostError: it cannot be rendered, or comes to no duration above zero.
-        """
-        value = self.render(duration, scope)
-        try:
-            length = seconds(value)
-        except (TypeError, ValueError):
-            raise HostError(f"{duration} is no duration such as 10s: {value}") from None
-        if length <= 0:
-            raise HostError(f"{duration} must be more than 0, and is {value}")
-        return length
 
     def arguments(self, entry: Entry, args: Mapping[str, Any], scope: Mapping[str, Any]) -> Module:
         """The module with its arguments rendered, and checked again.

@@ -232,25 +232,6 @@ def test_a_loop_goes_over_a_list() -> None:
         templates.items("text", scope())
 
 
-@pytest.mark.parametrize(("duration", "length"), [("5m", 300.0), (7, 7.0), ("{{ port }}s", 8080.0)])
-def test_a_duration_may_be_a_template(duration: Any, length: float) -> None:
-    assert Templates().seconds(duration, scope()) == length
-
-
-@pytest.mark.parametrize(
-    ("duration", "message"),
-    [
-        ("{{ text }}", "{{ text }} is no duration such as 10s: one two"),
-        ("{{ words }}", "is no duration such as 10s"),
-        ("{{ 0 }}", "{{ 0 }} must be more than 0, and is 0"),
-    ],
-)
-def test_a_duration_that_is_none(duration: str, message: str) -> None:
-    with pytest.raises(HostError) as caught:
-        Templates().seconds(duration, scope())
-    assert message in caught.value.message
-
-
 # ── variables ─────────────────────────────────────────────────────────────────────────────────
 
 
