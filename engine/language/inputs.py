@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import UNSET
 
 from engine.errors import InputError, Problem
 from engine.language.expressions import is_template
+from engine.language.model import InputText
 from engine.language.patterns import compiled
 from engine.language.scalars import resolve
 from engine.language.shapes import Shape
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.language.flaws import Way
-    from engine.language.model import InputText, Playbook
+    from engine.language.model import Playbook
     from engine.language.problems import Problems
 
 _SAID = {
@@ -46,9 +48,18 @@ def schema(declared: InputText) -> dict[str, Any]:
     return {keyword: value for keyword, value in values.items() if value is not UNSET}
 
 
-def check_declared(problems: Problems, inputs: Mapping[str, InputText]) -> None:
-    """Whether each input's declaration makes sense, and its default fits it."""
-    for name, declared in inputs.items():
+def check_declared(problems: Problems, inputs: Mapping[str, Any]) -> None:
+    """Whether each input's declaration makes sense, and its default fits it.
+
+    Args:
+        problems: where to tell.
+        inputs: as the file has them; those of the wrong shape are told elsewhere.
+    """
+    for name, raw in inputs.items():
+        try:
+            declared = msgspec.convert(raw, InputText)
+        except msgspec.ValidationError:
+            continue
         way = ("inputs", name)
         count = len(problems.found)
         if declared.pattern is not UNSET:

@@ -153,11 +153,10 @@ class Loader:
             for snippet in snippets.deep((keyword,), value.get(keyword)):
                 problems.at(snippet.way, f"{keyword} takes no templates")
         check_severity(problems, _listed(value, "severity"))
+        check_declared(problems, _mapped(known, "inputs"))
         if problems.flaws(self._shape.flaws(known)):
             return None
-        text = msgspec.convert(known, PlaybookText)
-        check_declared(problems, text.inputs)
-        return text
+        return msgspec.convert(known, PlaybookText)
 
     def _drafts(
         self, problems: Problems, value: Mapping[str, Any], phase: Phase

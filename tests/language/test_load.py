@@ -204,6 +204,15 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_default_is_checked_beside_other_problems(tmp_path: Path) -> None:
+    assert problems(
+        tmp_path, f"{HEAD}{LOOK}inputs: {{a: {{type: integer, default: x}}}}\nx: 1\n"
+    ) == [
+        '4:38: the default does not fit: a must be a whole number, not "x"',
+        '5:1: unknown key "x"',
+    ]
+
+
 def test_vars_in_a_circle(tmp_path: Path) -> None:
     assert problems(tmp_path, HEAD + LOOK + 'vars: {a: "{{ b }}", b: "{{ a }}"}\n') == [
         '4:8: "a" refers to itself, by way of other vars or directly',

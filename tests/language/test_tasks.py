@@ -36,6 +36,7 @@ MODULES = [
         '2:5: unknown key "port" — it is an argument of look: indent it below',
     ),
     ('with_items: [1]\nlook: {url: "http://x"}', '1:5: unknown key "with_items" — use "loop"'),
+    ('look: {url: "http://x"}\nserial: 1', '2:5: "serial" is not supported yet by this version'),
     (
         'delegate_to: x\nlook: {url: "http://x"}',
         '1:5: "delegate_to" is not supported yet by this version',
