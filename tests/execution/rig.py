@@ -1,0 +1,208 @@
+"""A run's parts on hosts that are boards of switches: real but for the hosts and the threads."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from engine import inventory as inventories
+from engine.connections.base import Argv, Finished, Output
+from engine.errors import LinkLost
+from engine.execution.approval import Approvals
+from engine.execution.bus import Bus
+from engine.execution.change import Changes
+from engine.execution.memory import Memory
+from engine.execution.plan import Plan, Selection, make_plan
+from engine.execution.predict import Predictor
+from engine.execution.stage import Stage
+from engine.execution.worker import Worker
+from engine.language import load
+from engine.language.templates import Scope, Templates
+from engine.redact import Redactor
+from engine.registry import Registry
+from tests.modules.fakes import FakeConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from engine.connections.base import Become, Listener, Script
+    from engine.connections.links import Links
+    from engine.events import Event, Intent, TaskEnded
+    from engine.execution.approval import Proposal
+    from engine.execution.orders import Key, Order, Outcome, Wave
+
+MODULES = Path(__file__).with_name("modules")
+INCIDENT: dict[str, Any] = {"id": "20261123-1337-k3f9", "check": False}
+
+
+@dataclass
+class Board(FakeConnection):
+    """A host with switches: `look NAME` and `put NAME POSITION` are its commands.
+
+    Args:
+        switches: the position of each; `main` is off.
+        serial: of all of them; another one is another target.
+        surprises: what the next commands come to instead: raised, or an exit status.
+        replaced_after: the command after which they have another serial number.
+        dies_after: the command that is done and never answered: the link dies.
+        log: the commands that it was given.
+    """
+
+    switches: dict[str, str] = field(default_factory=lambda: {"main": "off"})
+    serial: int = 1
+    surprises: dict[str, deque[Exception | int]] = field(default_factory=dict)
+    replaced_after: str = ""
+    dies_after: str = ""
+    log: list[str] = field(default_factory=list)
+
+    def run(
+        self,
+        command: Argv | Script,
+        *,
+        stdin: bytes = b"",
+        timeout: float,
+        become: Become | None = None,
+        listener: Listener | None = None,
+    ) -> Finished:
+        del stdin, become, listener
+        assert timeout > 0
+        assert isinstance(command, Argv)
+        word, name, *position = command.args
+        self.log.append(" ".join(command.args))
+        if self.surprises.get(word):
+            surprise = self.surprises[word].popleft()
+            if isinstance(surprise, Exception):
+                raise surprise
+            return Finished(surprise, Output(), Output(), 0.0)
+        if position:
+            self.switches[name] = position[0]
+        if self.log[-1] == self.replaced_after:
+            self.serial += 1
+        if self.log[-1] == self.dies_after:
+            raise LinkLost("the link died")
+        said = f"{self.switches[name]} {self.serial}".encode()
+        return Finished(0, Output(said, size=len(said)), Output(), 0.0)
+
+    def surprise(self, word: str, *surprises: Exception | int) -> None:
+        """What the next such commands come to."""
+        self.surprises[word] = deque(surprises)
+
+
+class SerialFleet:
+    """One order after the other, in this thread."""
+
+    def __init__(self, perform: Callable[[Order], Outcome]) -> None:
+        self._perform = perform
+
+    def run(self, wave: Wave) -> Iterator[Outcome]:
+        for lane in wave.lanes:
+            for order in lane:
+                outcome = self._perform(order)
+                yield outcome
+                if outcome.asks or outcome.failed:
+                    break
+
+    def cancel(self) -> None:
+        raise AssertionError("nobody interrupts these tests")
+
+    def revive(self) -> None:
+        raise AssertionError("nobody interrupts these tests")
+
+
+class Person:
+    """Answers as the test says: a host's name approves what is there; None: nobody is there."""
+
+    def __init__(self, answers: Sequence[set[str] | None]) -> None:
+        self._answers = deque(answers)
+        self.asked: list[tuple[Proposal, ...]] = []
+
+    def ask(self, proposals: Sequence[Proposal]) -> frozenset[Key] | None:
+        self.asked.append(tuple(proposals))
+        answer = self._answers.popleft()
+        if answer is None:
+            return None
+        return frozenset(p.key for p in proposals if p.host in answer)
+
+
+class Rig:
+    """The parts of a run of this playbook on boards h1 and h2.
+
+    Args:
+        directory: where the playbook is written.
+        text: its phases.
+        answers: of the person, in turn.
+        yes: nobody need be asked.
+        check: nothing is to be changed.
+        past: what ended in an earlier session.
+        unknown: intents of it whose outcome nobody saw.
+        extra: values of `-e`.
+        selection: what is left in.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        text: str,
+        *,
+        answers: Sequence[set[str] | None] = (),
+        yes: bool = False,
+        check: bool = False,
+        past: Mapping[Key, TaskEnded] | None = None,
+        unknown: Mapping[Key, Intent] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        selection: Selection | None = None,
+    ) -> None:
+        self.events: list[Event] = []
+        self.boards = {"h1": Board(), "h2": Board()}
+        self.person = Person(answers)
+        self.templates = Templates()
+        registry = Registry([MODULES])
+        self.plan = plan(directory, text, extra=extra, selection=selection)
+        self.redactor = Redactor()
+        bus = Bus(self.redactor, [self])
+        given = extra or {}
+        self.memory = Memory(self.plan, given, INCIDENT, self.templates, self.redactor)
+        # Of the links a worker asks nothing but a host's connection.
+        links = cast("Links", self.boards)
+        self.worker = Worker(links, registry, self.templates, bus.tell)
+        fleet = SerialFleet(self.worker.perform)
+        self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, past or {})
+        self.predictor = Predictor(self.stage, registry, bus.tell, unknown or {})
+        approvals = Approvals(self.person, bus.tell, yes=yes)
+        self.changes = Changes(self.stage, self.predictor, approvals, bus.tell, check=check)
+
+    def tell(self, event: Event) -> None:
+        """As a sink."""
+        self.events.append(event)
+
+    def told(self, kind: type[Any]) -> list[Any]:
+        """The events of a kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def mitigate(self) -> None:
+        """Run the phase."""
+        self.changes.run("mitigate", self.plan.phases["mitigate"], lambda: False)
+
+    def puts(self, host: str) -> list[str]:
+        """What was changed there."""
+        return [command for command in self.boards[host].log if command.startswith("put")]
+
+
+def plan(
+    directory: Path,
+    text: str,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    selection: Selection | None = None,
+) -> Plan:
+    """A playbook for h1 and h2, laid over them."""
+    path = directory / "book.yml"
+    path.write_text("name: Book\nhosts: all\n" + textwrap.dedent(text))
+    inventory = inventories.load(["h1,h2,"], playbook_dir=directory)
+    names = inventory.names() | (extra or {}).keys()
+    [playbook] = load([path], Registry([MODULES]), inventory_names=frozenset(names))
+    scope = Scope(extra or {}, playbook.text.vars, Templates())
+    return make_plan(playbook, inventory, scope, selection or Selection())

@@ -1,0 +1,169 @@
+"""One order on one host: every way that it can end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.errors import DeadlineExceeded, JournalError, LinkLost, Unreachable
+from engine.events import Intent, Looked, TaskEnded
+from tests.execution.rig import Rig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.events import Event
+    from engine.language.model import Phase
+
+LOOK = "investigate:\n  - {name: Look, look: main}\n"
+SWITCH = "mitigate:\n  - {name: On, switch: 'on'}\n"
+VERIFIED = """
+mitigate:
+  - name: On
+    switch: "on"
+    verify:
+      - {name: Works, look: second, expect: result.position == 'works', within: 50ms, every: 10ms}
+"""
+
+
+def look(rig: Rig) -> TaskEnded:
+    """What comes of looking on h1."""
+    rig.stage.run("investigate", rig.plan.phases["investigate"])
+    return only(rig)
+
+
+def put(rig: Rig) -> TaskEnded:
+    """What comes of the action on h1."""
+    rig.mitigate()
+    return only(rig)
+
+
+def only(rig: Rig) -> TaskEnded:
+    [event] = [event for event in rig.told(TaskEnded) if event.host == "h1"]
+    assert isinstance(event, TaskEnded)
+    return event
+
+
+@pytest.mark.parametrize(
+    ("surprise", "status", "message"),
+    [
+        (1, "failed", "nothing to be seen"),
+        (Unreachable("no route"), "unreachable", "no route"),
+        (LinkLost("the link died"), "failed", "the link died"),
+        (DeadlineExceeded("too late"), "failed", "too late"),
+        (ValueError("of ours"), "failed", "look broke: ValueError: of ours"),
+    ],
+)
+def test_whatever_a_host_does_is_data(
+    tmp_path: Path, surprise: Exception | int, status: str, message: str
+) -> None:
+    rig = Rig(tmp_path, LOOK)
+    rig.boards["h1"].surprise("look", surprise)
+    ended = look(rig)
+    assert (ended.status, ended.message) == (status, message)
+    assert ended.result["failed"] is True
+    assert ended.result["msg"] == message
+
+
+def test_what_a_failed_module_found_is_kept(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, LOOK)
+    rig.boards["h1"].surprise("look", 1)
+    assert look(rig).result["dark"] is True
+
+
+def test_a_bug_in_a_module_is_kept_with_its_place(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, LOOK)
+    rig.boards["h1"].surprise("look", ValueError("of ours"))
+    assert "look.py" in look(rig).result["traceback"]
+
+
+@pytest.mark.parametrize(("phase", "status"), [("investigate", "finding"), ("resolve", "failed")])
+def test_what_is_not_as_expected_is_a_finding_or_a_failure(
+    tmp_path: Path, phase: Phase, status: str
+) -> None:
+    rig = Rig(tmp_path, LOOK.replace("investigate", phase))
+    rig.boards["h1"].switches["main"] = "broken"
+    rig.stage.run(phase, rig.plan.phases[phase])
+    assert (only(rig).status, only(rig).message) == (status, "it is broken")
+    assert only(rig).result["finding"] is True
+
+
+def test_an_action_that_did_not_take_failed(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, SWITCH, yes=True)
+    rig.boards["h1"].surprise("put", 0)
+    ended = put(rig)
+    assert (ended.status, ended.message) == (
+        "failed",
+        "not confirmed: still to be done: main: off → on",
+    )
+
+
+def test_an_action_that_was_refused_failed_with_what_it_found(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, SWITCH, yes=True)
+    rig.boards["h1"].surprise("put", 1)
+    ended = put(rig)
+    assert (ended.status, ended.message) == ("failed", "the switch is stuck")
+    assert ended.result["stuck"] is True
+    [intent] = [event for event in rig.told(Intent) if event.host == "h1"]
+    assert ended.intent == intent.intent
+
+
+def test_an_action_that_was_cut_off_is_unknown_and_never_sent_again(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, SWITCH, yes=True)
+    rig.boards["h1"].surprise("put", LinkLost("the link died"))
+    ended = put(rig)
+    assert ended.status == "unknown"
+    assert ended.message == "the link died; whether it took effect is not known"
+    assert rig.puts("h1") == ["put main on"]
+
+
+def test_an_action_that_was_cut_off_is_looked_at_once_more(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, SWITCH, yes=True)
+    rig.boards["h1"].dies_after = "put main on"
+    ended = put(rig)
+    assert (ended.status, ended.message) == ("changed", "the link died")
+    assert rig.puts("h1") == ["put main on"]
+
+
+def test_a_bug_after_the_intent_leaves_the_outcome_unknown(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, SWITCH, yes=True)
+    rig.boards["h1"].surprise("put", ValueError("of ours"))
+    ended = put(rig)
+    assert (ended.status, ended.message) == ("unknown", "switch broke: ValueError: of ours")
+
+
+def test_nothing_is_sent_where_the_intent_cannot_be_kept(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, SWITCH, yes=True)
+
+    def full(event: Event) -> None:
+        if isinstance(event, Intent):
+            raise JournalError("the disk is full")
+
+    rig.tell = full  # type: ignore[method-assign]
+    with pytest.raises(JournalError):
+        rig.mitigate()
+    assert rig.puts("h1") == rig.puts("h2") == []
+
+
+def test_the_symptom_decides_and_not_the_action(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, VERIFIED, yes=True)
+    rig.boards["h1"].switches["second"] = "silent"
+    rig.boards["h2"].switches["second"] = "works"
+    ended = put(rig)
+    assert ended.status == "failed"
+    assert ended.message == (
+        "not verified: Works: expected result.position == 'works' (not within 0.05 s)"
+    )
+    [fine] = [event for event in rig.told(TaskEnded) if event.host == "h2"]
+    assert fine.status == "changed"
+    assert {event.holds for event in rig.told(Looked) if event.host == "h1"} == {False}
+    assert [event.holds for event in rig.told(Looked) if event.host == "h2"] == [True]
+
+
+def test_a_task_without_anything_to_do_is_ok(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, SWITCH, yes=True)
+    rig.boards["h1"].switches["main"] = "on"
+    ended = put(rig)
+    assert (ended.status, ended.summary) == ("ok", "nothing to do")
+    assert rig.puts("h1") == []
