@@ -132,7 +132,7 @@ class Names:
         if name in self.variables:
             return self._variable_wrong(name, snippet, where)
         known = self.known | SPECIALS | (self.inventory or frozenset())
-        if snippet.early and name in known | self.later.keys():
+        if snippet.early and name in (known | self.later.keys()) - self.inputs:
             return f'"{name}" is not known before hosts are chosen', "inputs and vars are"
         if name in known | self.inputs:
             return "", ""
