@@ -45,7 +45,7 @@ class Board(FakeConnection):
     Args:
         switches: the position of each; `main` is off.
         serial: of all of them; another one is another target.
-        surprises: what the next commands come to instead: raised, or an exit status.
+        surprises: what the next commands come to: raised, an exit status, or None: as usual.
         replaced_after: the command after which they have another serial number.
         dies_after: the command that is done and never answered: the link dies.
         log: the commands that it was given.
@@ -53,7 +53,7 @@ class Board(FakeConnection):
 
     switches: dict[str, str] = field(default_factory=lambda: {"main": "off"})
     serial: int = 1
-    surprises: dict[str, deque[Exception | int]] = field(default_factory=dict)
+    surprises: dict[str, deque[Exception | int | None]] = field(default_factory=dict)
     replaced_after: str = ""
     dies_after: str = ""
     log: list[str] = field(default_factory=list)
@@ -76,7 +76,8 @@ class Board(FakeConnection):
             surprise = self.surprises[word].popleft()
             if isinstance(surprise, Exception):
                 raise surprise
-            return Finished(surprise, Output(), Output(), 0.0)
+            if surprise is not None:
+                return Finished(surprise, Output(), Output(), 0.0)
         if position:
             self.switches[name] = position[0]
         if self.log[-1] == self.replaced_after:
@@ -86,7 +87,7 @@ class Board(FakeConnection):
         said = f"{self.switches[name]} {self.serial}".encode()
         return Finished(0, Output(said, size=len(said)), Output(), 0.0)
 
-    def surprise(self, word: str, *surprises: Exception | int) -> None:
+    def surprise(self, word: str, *surprises: Exception | int | None) -> None:
         """What the next such commands come to."""
         self.surprises[word] = deque(surprises)
 

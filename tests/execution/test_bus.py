@@ -1,0 +1,76 @@
+"""The way to the sinks: masked, in order, the journal first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.errors import JournalError
+from engine.execution.bus import Bus
+from engine.redact import MASK, Redactor
+from tests.journal.events import intent, started, task
+
+if TYPE_CHECKING:
+    from engine.events import Event
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.seen: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        self.seen.append(event)
+
+
+class Full:
+    def tell(self, event: Event) -> None:
+        raise JournalError(f"no room for {type(event).__name__}")
+
+
+def test_every_sink_is_told_every_event() -> None:
+    sinks = [Sink(), Sink()]
+    bus = Bus(Redactor(), sinks)
+    told: list[Event] = [started(), task(1), intent(2)]
+    for event in told:
+        bus.tell(event)
+    assert [sink.seen for sink in sinks] == [told, told]
+
+
+def test_what_the_first_does_not_take_no_other_sees() -> None:
+    last = Sink()
+    bus = Bus(Redactor(), [Full(), last])
+    with pytest.raises(JournalError, match="no room for Intent"):
+        bus.tell(intent(1))
+    assert last.seen == []
+
+
+def test_secrets_are_masked_wherever_they_stand() -> None:
+    redactor, sink = Redactor(), Sink()
+    redactor.learn("open sesame")
+    Bus(redactor, [sink]).tell(
+        task(
+            1,
+            name="says open sesame",
+            message="open sesame!",
+            summary="it said open sesame",
+            result={"open sesame": ["open sesame", {"deep": "(open sesame)"}]},
+        )
+    )
+    [event] = sink.seen
+    assert event == task(
+        1,
+        name=f"says {MASK}",
+        message=f"{MASK}!",
+        summary=f"it said {MASK}",
+        result={MASK: [MASK, {"deep": f"({MASK})"}]},
+    )
+
+
+def test_a_secret_that_is_one_of_our_words_breaks_nothing() -> None:
+    redactor, sink = Redactor(), Sink()
+    for word in ("mitigate", "investigate.1", "changed", "i1"):
+        redactor.learn(word)
+    told = intent(1, intent="i1", task="investigate.1")
+    Bus(redactor, [sink]).tell(told)
+    assert sink.seen == [told]

@@ -1,0 +1,101 @@
+"""A probe's looks: once, until it holds, or for as long as it must hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.errors import LinkLost
+from engine.events import Looked, TaskEnded
+from tests.execution.rig import Rig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TASK = "resolve:\n  - {{name: Look, hosts: h1, look: main, {0}}}\n"
+
+
+def looked(
+    tmp_path: Path, keywords: str, *surprises: Exception | int | None
+) -> tuple[Rig, TaskEnded]:
+    rig = Rig(tmp_path, TASK.format(keywords))
+    rig.boards["h1"].surprise("look", *surprises)
+    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    [ended] = rig.told(TaskEnded)
+    return rig, ended
+
+
+def test_one_look_is_told_by_its_end_alone(tmp_path: Path) -> None:
+    rig, ended = looked(tmp_path, "expect: result.position == 'off'")
+    assert (ended.status, ended.summary) == ("ok", "off")
+    assert rig.told(Looked) == []
+
+
+def test_it_may_come_to_hold(tmp_path: Path) -> None:
+    rig, ended = looked(tmp_path, "within: 5s, every: 10ms", 1, LinkLost("gone"))
+    assert ended.status == "ok"
+    assert [(look.holds, look.summary, look.mode) for look in rig.told(Looked)] == [
+        (False, "nothing to be seen", "within"),
+        (False, "gone", "within"),
+        (True, "off", "within"),
+    ]
+
+
+def test_it_does_not_come_to_hold(tmp_path: Path) -> None:
+    rig, ended = looked(tmp_path, "within: 30ms, every: 10ms, expect: result.position == 'on'")
+    assert (ended.status, ended.message) == (
+        "failed",
+        "expected result.position == 'on' (not within 0.03 s)",
+    )
+    assert ended.result["msg"] == ended.message
+    assert {look.holds for look in rig.told(Looked)} == {False}
+
+
+def test_it_must_hold_at_every_look(tmp_path: Path) -> None:
+    rig, ended = looked(tmp_path, "hold: 30ms, every: 10ms")
+    assert ended.status == "ok"
+    looks = rig.told(Looked)
+    assert len(looks) > 1
+    assert all(look.holds for look in looks)
+    assert looks[-1].elapsed >= looks[-1].total == 0.03
+
+
+def test_one_look_that_does_not_hold_ends_it(tmp_path: Path) -> None:
+    rig, ended = looked(tmp_path, "hold: 10m, every: 10ms", None, None, 1)
+    assert (ended.status, ended.message) == ("failed", "nothing to be seen")
+    assert [look.holds for look in rig.told(Looked)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("expect", "message"),
+    [
+        ("result.position == 'on'", "expected result.position == 'on'"),
+        (
+            ["result.position == 'on'", "result.position", "false"],
+            "expected result.position == 'on' and false",
+        ),
+    ],
+)
+def test_what_was_expected_is_said(tmp_path: Path, expect: str | list[str], message: str) -> None:
+    _, ended = looked(tmp_path, f"expect: {expect}")
+    assert (ended.status, ended.message, ended.result["finding"]) == ("failed", message, True)
+
+
+def test_an_expectation_replaces_the_modules_own(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, TASK.format("expect: result.position == 'broken'"))
+    rig.boards["h1"].switches["main"] = "broken"
+    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    [ended] = rig.told(TaskEnded)
+    assert ended.status == "ok"
+
+
+def test_times_may_be_templates(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        TASK.format('within: "{{ patience }}", every: 10ms, expect: false'),
+        extra={"patience": "20ms"},
+    )
+    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    [ended] = rig.told(TaskEnded)
+    assert ended.message == "expected False (not within 0.02 s)"

@@ -1,0 +1,103 @@
+"""Tasks become orders, and what comes back is told and kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.errors import Unreachable
+from engine.events import TaskEnded, TaskStarted, WaveEnded
+from tests.execution.rig import Rig
+from tests.journal.events import task as past_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(rig: Rig, phase: str = "investigate") -> dict[tuple[str, str, str | None], str]:
+    tasks = rig.plan.phases[phase]  # type: ignore[index]
+    rig.stage.run(phase, tasks)  # type: ignore[arg-type]
+    return {(e.name, e.host, e.item): e.status for e in rig.told(TaskEnded)}
+
+
+def test_a_task_ends_on_each_host_and_its_wave_ends_last(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "investigate:\n  - {name: Look, look: main}\n")
+    assert run(rig) == {("Look", "h1", None): "ok", ("Look", "h2", None): "ok"}
+    assert isinstance(rig.events[0], TaskStarted)
+    assert rig.events[-1] == WaveEnded(at=rig.events[-1].at, tasks=["investigate.1"])
+    [first, _] = rig.told(TaskEnded)
+    assert first.place.endswith("book.yml:4")
+
+
+def test_a_condition_is_asked_for_each_host(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path, "investigate:\n  - {name: Look, when: inventory_hostname == 'h2', look: main}\n"
+    )
+    assert run(rig) == {("Look", "h1", None): "skipped", ("Look", "h2", None): "ok"}
+    [skipped] = [event for event in rig.told(TaskEnded) if event.status == "skipped"]
+    assert skipped.message == "when: inventory_hostname == 'h2'"
+
+
+def test_a_loop_has_an_order_for_each_item(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        "investigate:\n"
+        "  - {name: Look, hosts: h1, loop: [main, main, b], when: item != 'b',"
+        ' look: "{{ item }}"}\n',
+    )
+    assert run(rig) == {
+        ("Look", "h1", "main"): "ok",
+        ("Look", "h1", "main (2)"): "ok",
+        ("Look", "h1", "b"): "skipped",
+    }
+
+
+def test_a_loop_over_what_is_no_list_fails_its_host(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "investigate:\n  - {name: Look, loop: run_id, look: main}\n")
+    assert set(run(rig).values()) == {"failed"}
+    assert all(board.log == [] for board in rig.boards.values())
+
+
+def test_a_condition_that_cannot_be_asked_fails_its_host(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "investigate:\n  - {name: Look, when: env.NOT_THERE, look: main}\n")
+    assert set(run(rig).values()) == {"failed"}
+    assert rig.told(TaskEnded)[0].message.startswith("when: ")
+
+
+def test_failures_are_evidence_in_investigate(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "investigate:\n  - {name: Look, look: main}\n")
+    rig.boards["h1"].surprise("look", Unreachable("no route"))
+    assert run(rig)["Look", "h1", None] == "unreachable"
+    [failed] = [event for event in rig.told(TaskEnded) if event.host == "h1"]
+    assert failed.ignored
+    assert rig.memory.stopped == set()
+
+
+def test_a_failure_in_mitigate_takes_the_host_out_of_it(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "mitigate:\n  - {name: Look, look: main}\n  - {name: On, switch: 'on'}\n")
+    rig.boards["h1"].surprise("look", 1)
+    rig.stage.run("mitigate", rig.plan.phases["mitigate"][:1])
+    assert rig.memory.stopped == {"h1"}
+    cells = rig.stage.cells("mitigate", rig.plan.phases["mitigate"][1:])
+    assert [host for _, host in cells] == ["h2"]
+
+
+def test_ignore_errors_keeps_the_host_in(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "mitigate:\n  - {name: Look, ignore_errors: true, look: main}\n")
+    rig.boards["h1"].surprise("look", 1)
+    run(rig, "mitigate")
+    assert rig.memory.stopped == set()
+    assert rig.memory.recap["h1"]["ignored"] == 1
+
+
+def test_what_ended_before_is_not_run_again_but_counts_and_is_known(tmp_path: Path) -> None:
+    key = ("investigate.1", "h1", None)
+    before = past_task(1, host="h1", status="finding", result={"position": "broken"})
+    rig = Rig(
+        tmp_path,
+        "investigate:\n  - {name: Look, look: main, register: seen}\n",
+        past={key: before},
+    )
+    assert run(rig) == {("Look", "h2", None): "ok"}
+    assert rig.boards["h1"].log == []
+    assert rig.memory.scope("h1")["seen"] == {"position": "broken"}
+    assert rig.memory.recap["h1"]["ok"] == 1
