@@ -5,23 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import ClassVar
 
-from msgspec import field
-
-from engine.contract import (
-    Action,
-    Change,
-    Identity,
-    ModuleFailed,
-    Presence,
-    Ran,
-    Script,
-    Target,
-    presence,
-    to_plain,
-)
+from engine.contract import Change, FreeCommand, Identity, Script
 
 
-class Shell(Action[Ran | Presence], frozen=True, kw_only=True):
+class Shell(FreeCommand, frozen=True, kw_only=True):
     """Run text in the host's own shell: `sh` on POSIX hosts.
 
     What it changes is not known to quell, so it is an action: shown and approved before it runs.
@@ -47,17 +34,9 @@ class Shell(Action[Ran | Presence], frozen=True, kw_only=True):
     """
 
     primary: ClassVar[str] = "script"
-    observable: ClassVar[bool] = False
 
     script: str
     args: tuple[str, ...] = ()
-    env: dict[str, str] = field(default_factory=dict)
-    chdir: str | None = None
-    stdin: str = ""
-    creates: str | None = None
-    removes: str | None = None
-    ok_codes: tuple[int, ...] = (0,)
-    probe: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an empty script.
@@ -68,16 +47,12 @@ class Shell(Action[Ran | Presence], frozen=True, kw_only=True):
         if not self.script.strip():
             raise ValueError("script is empty")
 
-    def observe(self, target: Target) -> Ran | Presence:
-        """A probe runs it; an action only looks at `creates` and `removes`."""
-        if self.probe:
-            return self._run(target)
-        return presence(target, creates=self.creates, removes=self.removes, cwd=self.chdir)
+    def to_run(self) -> Script:
+        """The text with its positional parameters."""
+        return Script(self.script, args=self.args, env=self.env, cwd=self.chdir)
 
-    def decide(self, seen: Ran | Presence) -> Change | None:
-        """Run it, unless `creates` or `removes` say that it is done."""
-        if isinstance(seen, Presence) and seen.done:
-            return None
+    def change(self) -> Change:
+        """The command line, for people."""
         lines = self.script.strip().splitlines()
         more = f" … ({len(lines)} lines)" if len(lines) > 1 else ""
         return Change(
@@ -89,26 +64,6 @@ class Shell(Action[Ran | Presence], frozen=True, kw_only=True):
             ),
             after={"script": self.script, "args": list(self.args), "chdir": self.chdir},
         )
-
-    def apply(self, target: Target, change: Change) -> Ran:
-        """Run it once."""
-        ran = self._run(target)
-        problem = ran.problem(self.ok_codes)
-        if problem:
-            raise ModuleFailed(problem, to_plain(ran))
-        return ran
-
-    def finding(self, seen: Ran | Presence) -> str | None:
-        """An exit status that is not in `ok_codes`."""
-        return seen.problem(self.ok_codes) if isinstance(seen, Ran) else None
-
-    def summary(self, seen: Ran | Presence) -> str:
-        """The first line of its output."""
-        return seen.summary if isinstance(seen, Ran) else ""
-
-    def _run(self, target: Target) -> Ran:
-        script = Script(self.script, args=self.args, env=self.env, cwd=self.chdir)
-        return Ran.of(target.run(script, stdin=self.stdin.encode()))
 
 
 EXAMPLE = """

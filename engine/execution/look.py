@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engine.contract import Action, Deadline, Probe, Target, to_plain
+from engine.contract import Deadline, Observing, Target, to_plain
 from engine.errors import HostError
 from engine.events import Looked
 from engine.execution.results import registered
@@ -70,7 +70,7 @@ class Looker:
     def look(
         self,
         task: Task,
-        module: Probe[Any] | Action[Any],
+        module: Observing[Any],
         data: Mapping[str, Any],
         *,
         within: float | None = None,
@@ -99,7 +99,7 @@ class Looker:
     def _once(
         self,
         task: Task,
-        module: Probe[Any] | Action[Any],
+        module: Observing[Any],
         data: Mapping[str, Any],
         timeout: float,
     ) -> Sight:
@@ -115,9 +115,7 @@ class Looker:
         result = registered(to_plain(seen), "ok", message=wrong, finding=bool(wrong))
         return Sight(not wrong, wrong, summary, result)
 
-    def _wrong(
-        self, task: Task, module: Probe[Any] | Action[Any], seen: Any, data: Mapping[str, Any]
-    ) -> str:
+    def _wrong(self, task: Task, module: Observing[Any], seen: Any, data: Mapping[str, Any]) -> str:
         """What is wrong with what was seen: by the task's `expect`, else by the module's own."""
         if task.text.expect is None:
             return module.finding(seen) or ""

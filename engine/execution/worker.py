@@ -8,7 +8,7 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from engine.contract import Action, Change, Deadline, Probe, Record, Target, to_plain
+from engine.contract import Action, Change, Deadline, Observing, Record, Target, to_plain
 from engine.errors import (
     DeadlineExceeded,
     GuardRefused,
@@ -124,7 +124,7 @@ class Worker:
         connection = self._links.get(order.host)
         looker = Looker(order, connection, self._templates, self._tell, self._stopped)
         if task.kind == "probe":
-            assert isinstance(module, Probe | Action)
+            assert isinstance(module, Observing)
             return self._probe(order, looker, module)
         timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
         target = Target(order.host, connection, Deadline(timeout))
@@ -135,7 +135,7 @@ class Worker:
                 return self._verified(order, looker, order.unknown, {}, message)
         return self._act(order, looker, module, target)
 
-    def _probe(self, order: Order, looker: Looker, module: Probe[Any] | Action[Any]) -> Outcome:
+    def _probe(self, order: Order, looker: Looker, module: Observing[Any]) -> Outcome:
         sight = looker.look(order.task, module, order.data)
         unmet: Status = "finding" if order.phase == "investigate" else "failed"
         status = "ok" if sight.holds else unmet
@@ -229,7 +229,7 @@ class Worker:
         for task in order.task.verify:
             scope = Scope(data, order.texts, self._templates)
             probe = self._templates.arguments(self._registry[task.module], task.args, scope)
-            assert isinstance(probe, Probe | Action)
+            assert isinstance(probe, Observing)
             try:
                 sight = looker.look(task, probe, data, within=VERIFY_WITHIN)
             except HostError as error:

@@ -1,19 +1,21 @@
-"""What the modules that run a free command share: how it ended, and `creates`/`removes`."""
+"""What the modules that run a free command share: how it is run, and how it ended."""
 
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from engine.connections.base import Finished, Script
+from engine.connections.base import Argv, Finished, Script
+from engine.contract.module import Action, to_plain
 from engine.errors import ModuleFailed
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from engine.contract import Target
+    from engine.contract.change import Change
+    from engine.contract.target import Target
 
 SUMMARY_WIDTH = 100
 """Characters of a command's output that a one-line summary shows."""
@@ -85,7 +87,63 @@ class Presence(Struct, frozen=True, kw_only=True):
         return self.creates is True or self.removes is False
 
 
-def presence(
+class FreeCommand(Action[Ran | Presence], frozen=True, kw_only=True):
+    """Base of modules that run what the playbook's author wrote.
+
+    What it changes is not known to quell, so it is an action unless `probe: true` says that it
+    only reads. A module adds what to run, and how to say so.
+    """
+
+    observable: ClassVar[bool] = False
+
+    chdir: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    stdin: str = ""
+    creates: str | None = None
+    removes: str | None = None
+    ok_codes: tuple[int, ...] = (0,)
+    probe: bool = False
+
+    def to_run(self) -> Argv | Script:
+        """What is to be run, with `env` and `chdir`."""
+        raise NotImplementedError
+
+    def change(self) -> Change:
+        """What running it means, for people and the journal."""
+        raise NotImplementedError
+
+    def observe(self, target: Target) -> Ran | Presence:
+        """A probe runs it; an action only looks at `creates` and `removes`."""
+        if self.probe:
+            return self._run(target)
+        return _presence(target, creates=self.creates, removes=self.removes, cwd=self.chdir)
+
+    def decide(self, seen: Ran | Presence) -> Change | None:
+        """Run it, unless `creates` or `removes` say that it is done."""
+        done = isinstance(seen, Presence) and seen.done
+        return None if done else self.change()
+
+    def apply(self, target: Target, change: Change) -> Ran:
+        """Run it once."""
+        ran = self._run(target)
+        problem = ran.problem(self.ok_codes)
+        if problem:
+            raise ModuleFailed(problem, to_plain(ran))
+        return ran
+
+    def finding(self, seen: Ran | Presence) -> str | None:
+        """An exit status that is not in `ok_codes`."""
+        return seen.problem(self.ok_codes) if isinstance(seen, Ran) else None
+
+    def summary(self, seen: Ran | Presence) -> str:
+        """The first line of its output."""
+        return seen.summary if isinstance(seen, Ran) else ""
+
+    def _run(self, target: Target) -> Ran:
+        return Ran.of(target.run(self.to_run(), stdin=self.stdin.encode()))
+
+
+def _presence(
     target: Target, *, creates: str | None, removes: str | None, cwd: str | None
 ) -> Presence:
     """Look whether the paths exist; patterns such as `*.pid` are the host's shell's.

@@ -1,0 +1,88 @@
+"""All that a module's author imports.
+
+A module is one frozen class in one file. Its fields are its arguments: from them come the JSON
+Schema that playbooks are checked with, the conversion, the reference page and the editor's
+completion. Its docstring is the reference's text; the file ends with `EXAMPLE`, one task.
+
+- A `Probe` only reads: it has `observe`.
+- An `Action` changes a host or a service: `observe`, `decide`, `apply`. **The engine owns the
+  sequence**: observe → decide → (check mode stops here) → the intent is durable in the journal →
+  apply → confirm. A change that did not take is a failure.
+- A `Record` changes something outside the hosts that is safe to repeat: `decide`, `apply`.
+
+A host's failure is raised as `ModuleFailed`; a target that must never be hit as `GuardRefused`.
+"""
+
+from __future__ import annotations
+
+from msgspec import Meta, Struct
+
+from engine.connections.base import (
+    Address,
+    Argv,
+    Finished,
+    Output,
+    Pipe,
+    Platform,
+    Script,
+    Tcp,
+    Unix,
+)
+from engine.contract.arguments import (
+    Bytes,
+    Condition,
+    Duration,
+    Pattern,
+    Port,
+    contains,
+    seconds,
+    size,
+)
+from engine.contract.change import Change, Identity
+from engine.contract.clients import docker_client, http_client, postgres_errors, postgres_session
+from engine.contract.commands import FreeCommand
+from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
+from engine.contract.target import Deadline, Target
+from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
+
+__all__ = [
+    "Action",
+    "Address",
+    "Argv",
+    "Bytes",
+    "Change",
+    "Condition",
+    "Deadline",
+    "DeadlineExceeded",
+    "DialRefused",
+    "Duration",
+    "Finished",
+    "FreeCommand",
+    "GuardRefused",
+    "Identity",
+    "LinkLost",
+    "Meta",
+    "Module",
+    "ModuleFailed",
+    "Observing",
+    "Output",
+    "Pattern",
+    "Pipe",
+    "Platform",
+    "Port",
+    "Probe",
+    "Record",
+    "Script",
+    "Struct",
+    "Target",
+    "Tcp",
+    "Unix",
+    "contains",
+    "docker_client",
+    "http_client",
+    "postgres_errors",
+    "postgres_session",
+    "seconds",
+    "size",
+    "to_plain",
+]

@@ -1,0 +1,91 @@
+"""Types for a module's arguments, and what is done with their values."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=1, le=65535, title="port number", examples=[8080])]
+"""A TCP port."""
+
+Duration = Annotated[
+    Annotated[str, Meta(pattern=r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$")]
+    | Annotated[float, Meta(ge=0)],
+    Meta(title="duration", examples=["10s", "5m", "1h30m"]),
+]
+"""A length of time: `500ms`, `10s`, `5m`, `1h30m`, `2d`; a bare number is seconds."""
+
+Bytes = Annotated[
+    Annotated[str, Meta(pattern=r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]i?)?[bB]?\s*$")]
+    | Annotated[int, Meta(ge=0)],
+    Meta(title="size", examples=["512m", "2g"]),
+]
+"""An amount of memory or disk: `512m`, `2g`, as Docker reads them (powers of 1024)."""
+
+Pattern = Annotated[str, Meta(title="RE2 pattern", extra_json_schema={"format": "re2"})]
+"""A regular expression in RE2's syntax, which no text can make slow."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+
+
+def seconds(duration: str | float) -> float:
+    """A `Duration` in seconds: `"1h30m"` → 5400.0.
+
+    Raises:
+        ValueError: the text is not a duration.
+    """
+    if not isinstance(duration, str):
+        return float(duration)
+    if not re.fullmatch(r"\s*(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+", duration):
+        raise ValueError(f"not a duration: {duration!r}")
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*(ms|[smhd])", duration)
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def size(amount: str | float) -> int:
+    """A `Bytes` amount in bytes: `"2g"` → 2147483648.
+
+    Raises:
+        ValueError: the text is not an amount.
+    """
+    if not isinstance(amount, str):
+        return int(amount)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", amount.lower())
+    if match is None:
+        raise ValueError(f"not a size: {amount!r}")
+    return int(float(match[1]) * _SIZES[match[2]])
+
+
+def contains(text: str, pattern: str) -> bool:
+    """Whether the text has a match of a `Pattern` in it.
+
+    Raises:
+        ValueError: it is not an RE2 pattern.
+    """
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options).search(text) is not None
+    except re2.error as error:
+        raise ValueError(f"not an RE2 pattern: {pattern!r}: {error}") from None
+
+
+class Condition:
+    """An argument that is a bare expression: the engine evaluates it, the module sees both.
+
+    Args:
+        text: the expression as the playbook has it.
+        holds: what it came to.
+    """
+
+    __slots__ = ("holds", "text")
+
+    def __init__(self, text: str, *, holds: bool) -> None:
+        """Keep the expression and its value."""
+        self.text = text
+        self.holds = holds

@@ -1,0 +1,57 @@
+"""What a module works on: one host, within a time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from engine.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from engine.connections.base import Argv, Connection, Finished, Platform, Script
+
+
+class Deadline:
+    """A point in time by which a task must have ended; monotonic, so no clock jump moves it."""
+
+    __slots__ = ("_at", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        """Start the time now."""
+        self.seconds = seconds
+        self._at = time.monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left, always above zero.
+
+        Raises:
+            DeadlineExceeded: none is left.
+        """
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded(f"not done within {self.seconds:g} s")
+        return left
+
+
+class Target:
+    """The host that a module works on. It gives these and nothing else; there are no globals.
+
+    Args:
+        host: its name in the inventory.
+        deadline: by when the task must have ended.
+    """
+
+    def __init__(self, host: str, connection: Connection, deadline: Deadline) -> None:
+        """Wrap a host's connection, which is opened when it is first used."""
+        self.host = host
+        self.connection = connection
+        self.deadline = deadline
+
+    @property
+    def platform(self) -> Platform:
+        """What the host is."""
+        return self.connection.platform
+
+    def run(self, command: Argv | Script, *, stdin: bytes = b"") -> Finished:
+        """Run a command on the host within the task's deadline; see `Connection.run`."""
+        return self.connection.run(command, stdin=stdin, timeout=self.deadline.remaining())
