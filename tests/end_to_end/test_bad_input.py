@@ -100,7 +100,7 @@ ARGUMENTS = {
     "input without a value": (["-e", "n"], "-e n: needs name=value — or YAML, or @file"),
     "file of inputs that is missing": (
         ["-e", "@none"],
-        "-e @none: cannot be read: no such file or directory",
+        "none: cannot be read: no such file or directory",
     ),
     "unknown host in --limit": (
         ["-e", "n=1", "--limit", "localhots"],

@@ -1,0 +1,101 @@
+"""The question at the terminal."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.cli import approver
+from engine.cli.approver import NobodyToAsk, TerminalApprover
+from engine.cli.screen import PlainScreen
+from engine.errors import Interrupted
+from engine.execution.approval import Proposal
+from tests.execution.build import change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.execution.orders import Key
+
+FIRST: Key = ("mitigate.1", "h1", None)
+SECOND: Key = ("mitigate.2", "h1", None)
+OTHER: Key = ("mitigate.1", "h2", None)
+ALL = [Proposal(key, "End it", change(), "ask") for key in (FIRST, SECOND, OTHER)]
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """What is written here is what the person types: a terminal gives it line by line."""
+    keyboard, terminal = os.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        yield keyboard
+    os.close(keyboard)
+
+
+def answer(typed: int, text: str, proposals: list[Proposal] | None = None) -> set[Key] | None:
+    os.write(typed, text.encode())
+    said = TerminalApprover(PlainScreen(), lambda: False).ask(proposals or ALL)
+    return None if said is None else set(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "approved"),
+    [
+        ("y\n", {FIRST, SECOND, OTHER}),
+        ("YES\n", {FIRST, SECOND, OTHER}),
+        ("n\n", set()),
+        ("\nwhat?\n y \n", {FIRST, SECOND, OTHER}),
+    ],
+)
+def test_all_or_nothing(typed: int, text: str, approved: set[Key]) -> None:
+    assert answer(typed, text) == approved
+
+
+def test_the_question_names_changes_and_hosts(
+    typed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(typed, "n\n")
+    answer(typed, "n\n", ALL[:1])
+    assert capsys.readouterr().err == (
+        "Apply these 3 changes on h1, h2? [y]es [n]o [s]tep [h]ost by host › "
+        "Apply this change on h1? [y]es [n]o [s]tep › "
+    )
+
+
+def test_change_by_change(typed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(typed, "s\ny\nn\ny\n") == {FIRST, OTHER}
+    assert "  End it on h2: python3 → ended? [y]es [n]o › " in capsys.readouterr().err
+
+
+def test_host_by_host(typed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(typed, "h\nn\ny\n") == {OTHER}
+    assert "  h1: 2 changes? [y]es [n]o ›   h2: 1 change? [y]es [n]o › " in capsys.readouterr().err
+
+
+def test_nobody_answers(typed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approver, "PATIENCE", 0.3)
+    assert answer(typed, "") is None
+
+
+def test_the_end_of_input_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(os.devnull, encoding="utf-8") as nothing:  # noqa: PTH123  # devnull is no Path
+        monkeypatch.setattr("sys.stdin", nothing)
+        assert TerminalApprover(PlainScreen(), lambda: False).ask(ALL) is None
+
+
+def test_an_interruption_is_no_answer(typed: int) -> None:
+    os.write(typed, b"y\n")
+    with pytest.raises(Interrupted):
+        TerminalApprover(PlainScreen(), lambda: True).ask(ALL)
+
+
+def test_what_a_host_said_is_not_obeyed(typed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    answer(typed, "s\nn\n", [Proposal(FIRST, "End \x1b[2J", change(name="a\x07\u202e"), "ask")])
+    assert r"End \e[2J on h1: a\u0007\u202e → ended?" in capsys.readouterr().err
+
+
+def test_without_a_terminal_nobody_is_asked() -> None:
+    assert NobodyToAsk().ask(ALL) is None
