@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import paramiko
 
+from engine.connections.identities import certified
 from engine.errors import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Iterator
 
+    from paramiko.pkey import PublicBlob
+
+    from engine.connections.agents import AgentKey
     from engine.connections.credentials import Credentials
+    from engine.connections.identities import Identity
     from engine.connections.settings import Settings
     from engine.connections.transport import Link
 
@@ -49,16 +54,15 @@ def authenticate(link: Link, settings: Settings, credentials: Credentials, timeo
     link.auth_timeout = timeout
     tried: list[str] = []
     accepted: list[str] = []
-    with contextlib.closing(_ways(link, settings, credentials)) as ways:
-        for way in ways:
-            if accepted and not _fits(way.method, accepted):
-                continue
-            tried.append(way.name)
-            accepted = _attempt(way, accepted, settings, tried)
-            if link.is_authenticated():
-                return
-            if not link.is_active():
-                raise Unreachable(_refusal(settings, tried, "then it ended the connection"))
+    for way in _ways(link, settings, credentials):
+        if accepted and not _fits(way.method, accepted):
+            continue
+        tried.append(way.name)
+        accepted = _attempt(way, accepted, settings, tried)
+        if link.is_authenticated():
+            return
+        if not link.is_active():
+            raise Unreachable(_refusal(settings, tried, "then it ended the connection"))
     raise Unreachable(
         _refusal(settings, tried, f"it accepts {', '.join(accepted)}" if accepted else "")
     )
@@ -88,28 +92,51 @@ def _refusal(settings: Settings, tried: list[str], end: str) -> str:
     return f"{where}: login refused: {what}" + (f"; {end}" if end else "")
 
 
-def _ways(link: Link, settings: Settings, credentials: Credentials) -> Generator[_Try]:
+def _ways(link: Link, settings: Settings, credentials: Credentials) -> Iterator[_Try]:
     user = settings.user
-
-    def key(name: str, key: paramiko.PKey) -> _Try:
-        said = f"{name} ({key.fingerprint})"
-        return _Try(said, "publickey", lambda: link.auth_publickey(user, key))
-
-    if settings.private_key is not None:
-        try:
-            yield key(f"key {settings.private_key}", credentials.private_key(settings.private_key))
-        except Unreachable as unusable:  # the agent may hold it, or a password do
-            yield _Try(unusable.message, "publickey", None)
-    agent = paramiko.Agent()
-    try:
-        for held in agent.get_keys():
-            yield key("agent key", held)
-    finally:
-        agent.close()
-    for path, default in credentials.default_keys():
-        if path != settings.private_key:
-            yield key(f"key {path}", default)
+    for name, key in _keys(settings, credentials):
+        if key is None:
+            yield _Try(name, "publickey", None)
+        else:
+            said = f"{name} ({key.fingerprint})"
+            yield _Try(said, "publickey", partial(link.auth_publickey, user, key))
     if settings.password is not None:
-        password = settings.password
         # It falls back to keyboard-interactive where the server asks for the password that way.
-        yield _Try("password", "password", lambda: link.auth_password(user, password))
+        yield _Try("password", "password", partial(link.auth_password, user, settings.password))
+
+
+def _keys(
+    settings: Settings, credentials: Credentials
+) -> Iterator[tuple[str, paramiko.PKey | None]]:
+    """The named keys, the agent's, and the usual ones where none is named.
+
+    In the place of a named key that cannot be used stands None, and why.
+    """
+    held = credentials.held(settings.agent)
+    certificates = credentials.certificates(settings.certificates)
+    named = [credentials.identity(path) for path in settings.private_keys]
+    for identity in named:
+        yield from _key(identity, held, certificates)
+    offered = {identity.public for identity in named}
+    if not settings.identities_only:
+        for key in held:
+            if key.blob not in offered:
+                yield "agent key", key
+        offered |= {key.blob for key in held}
+    for identity in [] if named else credentials.usual_keys():
+        if identity.public not in offered:
+            yield from _key(identity, held, certificates)
+
+
+def _key(
+    identity: Identity, held: list[AgentKey], certificates: list[PublicBlob]
+) -> Iterator[tuple[str, paramiko.PKey | None]]:
+    """With each certificate that there is for it, then alone."""
+    name = f"key {identity.path}"
+    key = identity.key or next((key for key in held if key.blob == identity.public), None)
+    if key is None:
+        yield identity.why, None
+        return
+    for with_it in certified(key, [*certificates, *identity.certificates]):
+        yield f"certificate of {name}", with_it
+    yield name, key

@@ -7,22 +7,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.connections.hostkeys import KnownHosts
-from engine.errors import Unreachable
 
 if TYPE_CHECKING:
-    import paramiko
+    from collections.abc import Callable
 
-_DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+    from paramiko.pkey import PublicBlob
+
+    from engine.connections.agents import Agent, AgentKey
+    from engine.connections.identities import Identity
+    from engine.connections.settings import Settings
+
+_USUAL_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+_ASKED = 3
+"""How often a passphrase is asked for, as by ssh."""
 
 
 class Credentials:
-    """Known host keys and private keys. Thread-safe: whoever comes second waits for the first."""
+    """Known host keys, private keys and agents.
+
+    Thread-safe: whoever comes second waits for the first.
+    """
 
     def __init__(self) -> None:
         """Nothing is read before it is asked for."""
         self._lock = threading.Lock()
         self._known_hosts: dict[tuple[Path, ...], KnownHosts] = {}
-        self._keys: dict[Path, paramiko.PKey | Unreachable] = {}
+        self._identities: dict[Path, Identity] = {}
+        self._certificates: dict[Path, PublicBlob | None] = {}
+        self._agents: dict[str, Agent] = {}
+        self._asked: set[Path] = set()
 
     def known_hosts(self, paths: tuple[Path, ...]) -> KnownHosts:
         """The keys in these files."""
@@ -31,46 +44,69 @@ class Credentials:
                 self._known_hosts[paths] = KnownHosts(paths)
             return self._known_hosts[paths]
 
-    def private_key(self, path: Path) -> paramiko.PKey:
-        """The key in a file.
+    def identity(self, path: Path) -> Identity:
+        """The private key in a file."""
+        from engine.connections import identities
 
-        Raises:
-            Unreachable: it cannot be used, and why.
-        """
         with self._lock:
-            if path not in self._keys:
-                try:
-                    self._keys[path] = _load(path)
-                except Unreachable as failure:
-                    self._keys[path] = failure
-            found = self._keys[path]
-        if isinstance(found, Unreachable):
-            raise Unreachable(found.message)
-        return found
+            if path not in self._identities:
+                self._identities[path] = identities.read(path)
+            return self._identities[path]
 
-    def default_keys(self) -> list[tuple[Path, paramiko.PKey]]:
-        """The account's usual keys, those that can be used."""
-        found = []
-        for path in (Path(text).expanduser() for text in _DEFAULT_KEYS):
-            if path.exists():
-                try:
-                    found.append((path, self.private_key(path)))
-                except Unreachable:
-                    continue  # an encrypted one: if it is to be used, the agent has it
-        return found
+    def usual_keys(self) -> list[Identity]:
+        """The account's usual keys, those that there are."""
+        paths = (Path(text).expanduser() for text in _USUAL_KEYS)
+        return [self.identity(path) for path in paths if path.exists()]
 
+    def certificates(self, paths: tuple[Path, ...]) -> list[PublicBlob]:
+        """The certificates in these files; what is none is left out, as by ssh."""
+        from engine.connections import identities
 
-def _load(path: Path) -> paramiko.PKey:
-    import paramiko
-    from paramiko.pkey import UnknownKeyType
+        with self._lock:
+            for path in paths:
+                if path not in self._certificates:
+                    self._certificates[path] = identities.certificate(path)
+            return [blob for path in paths if (blob := self._certificates[path])]
 
-    try:
-        return paramiko.PKey.from_path(path)
-    except OSError as error:
-        raise Unreachable(f"private key {path}: {error.strerror}") from error
-    except TypeError as error:  # from the cryptography library: no passphrase was given
-        raise Unreachable(
-            f"private key {path} has a passphrase; give it to the agent: ssh-add {path}"
-        ) from error
-    except (ValueError, paramiko.SSHException, UnknownKeyType) as error:
-        raise Unreachable(f"private key {path} cannot be read: {error}") from error
+    def held(self, agent: str) -> list[AgentKey]:
+        """The keys of an agent."""
+        from engine.connections.agents import Agent
+
+        with self._lock:
+            if agent not in self._agents:
+                self._agents[agent] = Agent(agent)
+            return self._agents[agent].keys
+
+    def unlock(self, settings: Settings, ask: Callable[[str], str]) -> None:
+        """Ask for the passphrases of the keys that a host is to be entered with, each once.
+
+        Args:
+            settings: of the host.
+            ask: shows a prompt, and returns what was typed; nothing to go on without the key.
+        """
+        held = {key.asbytes() for key in self.held(settings.agent)}
+        if settings.private_keys:
+            wanted = [self.identity(path) for path in settings.private_keys]
+        else:
+            wanted = self.usual_keys()
+            if held or settings.password or not all(one.locked for one in wanted):
+                return  # there is something else to try
+        for one in wanted:
+            if one.locked and one.public not in held:
+                self._unlock(one.path, ask)
+
+    def _unlock(self, path: Path, ask: Callable[[str], str]) -> None:
+        from engine.connections import identities
+
+        if path in self._asked:
+            return
+        self._asked.add(path)
+        for _ in range(_ASKED):
+            passphrase = ask(f"Passphrase of {path}")
+            if not passphrase:
+                return
+            found = identities.read(path, passphrase)
+            with self._lock:
+                self._identities[path] = found
+            if found.key is not None:
+                return

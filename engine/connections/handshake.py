@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import socket
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from engine.connections import quicksocket
 from engine.connections.authentication import authenticate
-from engine.connections.hostkeys import HostKey
+from engine.connections.hostkeys import HostKey, Server
+from engine.connections.proxies import CommandSocket, Way, where
 from engine.connections.transport import Link
 from engine.errors import Unreachable
 
@@ -18,56 +17,82 @@ if TYPE_CHECKING:
     import paramiko
 
     from engine.connections.credentials import Credentials
+    from engine.connections.proxies import Reach
     from engine.connections.settings import Settings
 
 _ATTEMPTS = 4
 """A server over its MaxStartups drops some connections before it says who it is."""
 
 
-def connect(settings: Settings, credentials: Credentials) -> Link:
+def connect(settings: Settings, credentials: Credentials, reach: Reach | None = None) -> Link:
     """Open the link of one host.
+
+    Args:
+        settings: the host's.
+        credentials: the run's.
+        reach: for the links of jump hosts; not needed by a host that has none.
 
     Raises:
         Unreachable: why not, for a tired person; nothing was run there.
     """
+    way = Way(settings, _jump(settings, reach))
     deadline = time.monotonic() + settings.timeout
-    link = _agree(settings, credentials, deadline)
+    link = _agree(way, credentials, deadline)
     try:
         shown = link.get_remote_server_key()
         key = HostKey(shown.get_name(), shown.asbytes())
         known = credentials.known_hosts(settings.known_hosts)
-        known.check(settings.address, settings.port, key)
+        known.check(server(settings), key)
         authenticate(link, settings, credentials, _remaining(settings, deadline))
     except BaseException:
         link.close()
         raise
+    link.watch(settings.alive_every, settings.alive_count)
     return link
+
+
+def server(settings: Settings) -> Server:
+    """The host as known_hosts files name it."""
+    direct = settings.jump is None and not settings.proxy_command
+    return Server(settings.address, settings.port, settings.host_key_alias, direct=direct)
+
+
+def _jump(settings: Settings, reach: Reach | None) -> Link | None:
+    if settings.jump is None:
+        return None
+    assert reach is not None
+    try:
+        return reach(settings.jump)
+    except Unreachable as error:
+        raise Unreachable(
+            f"{where(settings)}: jump host {settings.jump.name}: {error.message}"
+        ) from error
 
 
 def _remaining(settings: Settings, deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise Unreachable(f"{_where(settings)}: no answer within {settings.timeout:g} s")
+        raise Unreachable(f"{where(settings)}: no answer within {settings.timeout:g} s")
     return left
 
 
-def _where(settings: Settings) -> str:
-    return f"{settings.address} port {settings.port}"
-
-
-def _agree(settings: Settings, credentials: Credentials, deadline: float) -> Link:
+def _agree(way: Way, credentials: Credentials, deadline: float) -> Link:
     """Connect and agree on keys, again if the server hung up before it said who it is."""
+    settings = way.settings
     known = credentials.known_hosts(settings.known_hosts)
-    kinds = known.kinds(settings.address, settings.port)
+    kinds = known.kinds(server(settings))
     for attempt in range(_ATTEMPTS):
-        link = Link(_tcp(settings, deadline))
+        link = Link(way.open(_remaining(settings, deadline)))
         if not (failure := _negotiate(link, kinds, deadline)):
             return link
+        ended = link.sock.said() if isinstance(link.sock, CommandSocket) else ""
         link.close()
         pause = random.uniform(0.1, 0.4) * 2**attempt  # noqa: S311 - jitter is no secret
-        if link.remote_version or time.monotonic() + pause > deadline:
+        if link.remote_version or ended or time.monotonic() + pause > deadline:
             break
         time.sleep(pause)
+    if ended:
+        raise Unreachable(f"{where(settings)}: ProxyCommand {settings.proxy_command!r}: {ended}")
     raise Unreachable(_no_agreement(settings, link, failure))
 
 
@@ -88,33 +113,11 @@ def _negotiate(link: Link, kinds: list[str], deadline: float) -> str:
 
 def _no_agreement(settings: Settings, link: Link, failure: str) -> str:
     if link.remote_version:
-        return f"{_where(settings)}: the SSH handshake failed: {failure}"
+        return f"{where(settings)}: the SSH handshake failed: {failure}"
     return (
-        f"{_where(settings)} accepts connections but does not answer as an SSH server "
+        f"{where(settings)} accepts connections but does not answer as an SSH server "
         f"(is it the right port? is its sshd overloaded?)"
     )
-
-
-def _tcp(settings: Settings, deadline: float) -> quicksocket.QuickSocket:
-    try:
-        timeout = _remaining(settings, deadline)
-        return quicksocket.connect(settings.address, settings.port, timeout)
-    except TimeoutError as error:
-        raise Unreachable(
-            f"{_where(settings)}: no answer within {settings.timeout:g} s "
-            f"(host down, or a firewall drops it)"
-        ) from error
-    except ConnectionRefusedError as error:
-        raise Unreachable(
-            f"{_where(settings)}: connection refused (is sshd running, and on that port?)"
-        ) from error
-    except socket.gaierror as error:
-        raise Unreachable(
-            f"the name {settings.address!r} cannot be resolved: {error.strerror}"
-        ) from error
-    except (OSError, UnicodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
-        raise Unreachable(f"{_where(settings)}: {said}") from error
 
 
 def _prefer(link: paramiko.Transport, kinds: list[str]) -> None:

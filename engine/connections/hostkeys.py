@@ -10,6 +10,7 @@ import binascii
 import fnmatch
 import hashlib
 import hmac
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ from engine.errors import Unreachable
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_AUTHORITY = "@cert-authority"
+_REVOKED = "@revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,46 @@ class HostKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """Whose key it is.
+
+    Args:
+        address: name or IP address that is connected to.
+        port: of its SSH server.
+        alias: the name that its key is kept under instead.
+        direct: whether ssh-keyscan reaches it from here.
+    """
+
+    address: str
+    port: int = 22
+    alias: str = ""
+    direct: bool = True
+
+    @property
+    def name(self) -> str:
+        """As known_hosts files have it."""
+        if self.alias:
+            return self.alias.lower()
+        address = self.address.lower()
+        return address if self.port == 22 else f"[{address}]:{self.port}"
+
+    @property
+    def names(self) -> list[str]:
+        """Where to look, as ssh does: for another port than 22 then by the address alone."""
+        plain = self.address.lower()
+        return [self.name] if self.alias or self.port == 22 else [self.name, plain]
+
+    def __str__(self) -> str:
+        """For messages."""
+        return f"{self.address} port {self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class _Line:
     key: HostKey
     path: Path
     number: int
-    revoked: bool
+    marker: str
 
 
 @dataclass(slots=True)
@@ -74,14 +113,13 @@ class KnownHosts:
 
     def _add(self, words: list[str], path: Path, number: int) -> None:
         marker = words.pop(0) if words and words[0].startswith("@") else ""
-        # An authority's key is not a host's own; certificates are not supported.
-        if len(words) < 3 or words[0].startswith("#") or marker == "@cert-authority":
+        if len(words) < 3 or words[0].startswith("#"):
             return
         try:
             blob = base64.b64decode(words[2], validate=True)
         except binascii.Error:
             return
-        line = _Line(HostKey(words[1], blob), path, number, marker == "@revoked")
+        line = _Line(HostKey(words[1], blob), path, number, marker)
         names = words[0].split(",")
         if words[0].startswith("|1|"):
             self._add_hashed(words[0], line)
@@ -98,11 +136,13 @@ class KnownHosts:
             return
         self._hashed.append((salt, digest, line))
 
-    def _lines(self, address: str, port: int) -> list[_Line]:
-        # Like ssh: by address and port, then, for another port than 22, by address alone.
-        names = [address.lower()] if port == 22 else [f"[{address.lower()}]:{port}"]
-        found = self._named(names[0])
-        return found if found or port == 22 else self._named(address.lower())
+    def _lines(self, server: Server) -> list[_Line]:
+        found: list[_Line] = []
+        for name in server.names:
+            found += self._named(name)
+            if any(not line.marker for line in found):
+                break
+        return found
 
     def _named(self, name: str) -> list[_Line]:
         found = list(self._plain.get(name, ()))
@@ -111,28 +151,32 @@ class KnownHosts:
                 found.append(line)
         return found + [line for patterns, line in self._patterns if _matches(name, patterns)]
 
-    def kinds(self, address: str, port: int) -> list[str]:
+    def kinds(self, server: Server) -> list[str]:
         """The kinds of key known of a host: what to ask it for, in this order."""
-        return list(dict.fromkeys(line.key.kind for line in self._lines(address, port)))
+        own = [line.key.kind for line in self._lines(server) if line.marker != _AUTHORITY]
+        return list(dict.fromkeys(own))
 
-    def check(self, address: str, port: int, shown: HostKey) -> None:
+    def check(self, server: Server, shown: HostKey) -> None:
         """Accept the key that a server shows, or refuse it with the command that mends it.
 
         Raises:
             Unreachable: it is unknown, changed or revoked.
         """
-        lines = self._lines(address, port)
-        same = [line for line in lines if line.key.blob == shown.blob]
-        if any(line.revoked for line in same):
-            raise Unreachable(f"{address}: its host key is marked as revoked in {same[0].path}")
+        lines = self._lines(server)
+        # An authority's key is not a host's own.
+        same = [line for line in lines if line.key == shown and line.marker != _AUTHORITY]
+        for line in same:
+            if line.marker == _REVOKED:
+                raise Unreachable(
+                    f"{server}: its host key is marked as revoked in {line.path}:{line.number}"
+                )
         if same:
             return
-        others = [line for line in lines if not line.revoked]
-        raise Unreachable(
-            _changed(address, port, shown, others[0])
-            if others
-            else _unknown(address, port, shown, self.paths[0])
-        )
+        for line in lines:
+            if not line.marker:
+                raise Unreachable(_changed(server, shown, line))
+        authorities = [line for line in lines if line.marker == _AUTHORITY]
+        raise Unreachable(_unknown(server, shown, self.paths, authorities))
 
 
 def _matches(name: str, patterns: list[str]) -> bool:
@@ -146,25 +190,36 @@ def _literal_brackets(pattern: str) -> str:
     return pattern.replace("[", "[[]")
 
 
-def _keyscan(address: str, port: int, path: Path) -> str:
-    return f"ssh-keyscan -p {port} {quote(address)} >> {quote(str(path))}"
+def _trust(server: Server, shown: HostKey, path: Path) -> str:
+    """The command that makes a key known."""
+    if server.direct and not server.alias:
+        return f"ssh-keyscan -p {server.port} {quote(server.address)} >> {quote(str(path))}"
+    # ssh-keyscan does not get there, or would keep it under another name: this is the key itself.
+    line = f"{server.name} {shown.kind} {base64.b64encode(shown.blob).decode()}"
+    return f"echo {quote(line)} >> {quote(str(path))}"
 
 
-def _unknown(address: str, port: int, shown: HostKey, path: Path) -> str:
+def _unknown(
+    server: Server, shown: HostKey, paths: tuple[Path, ...], authorities: list[_Line]
+) -> str:
+    said = f"the host key of {server} is unknown: it shows {shown.kind} {shown.fingerprint}. "
+    if authorities:
+        where = f"{authorities[0].path}:{authorities[0].number}"
+        said += (
+            f"{where} trusts a certificate authority for it, "
+            f"but host certificates are not supported. "
+        )
+    said += "If that is the host's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub, on the host), "
+    if not paths or str(paths[0]) == os.devnull:
+        return f"{said}name a file that can keep it: UserKnownHostsFile is {os.devnull}"
+    return f"{said}trust it with: {_trust(server, shown, paths[0])}"
+
+
+def _changed(server: Server, shown: HostKey, known: _Line) -> str:
     return (
-        f"the host key of {address} port {port} is unknown: it shows {shown.kind} "
-        f"{shown.fingerprint}. If that is the host's own (ssh-keygen -lf "
-        f"/etc/ssh/ssh_host_*_key.pub, on the host), trust it with: "
-        f"{_keyscan(address, port, path)}"
-    )
-
-
-def _changed(address: str, port: int, shown: HostKey, known: _Line) -> str:
-    name = address if port == 22 else f"[{address}]:{port}"
-    return (
-        f"the host key of {address} port {port} HAS CHANGED: it shows {shown.kind} "
+        f"the host key of {server} HAS CHANGED: it shows {shown.kind} "
         f"{shown.fingerprint}, but {known.path}:{known.number} has {known.key.kind} "
         f"{known.key.fingerprint}. Someone may be listening in between. If you know that the "
-        f"host was installed anew: ssh-keygen -R {quote(name)} -f {quote(str(known.path))}, "
-        f"then: {_keyscan(address, port, known.path)}"
+        f"host was installed anew: ssh-keygen -R {quote(server.name)} -f {quote(str(known.path))}, "
+        f"then: {_trust(server, shown, known.path)}"
     )

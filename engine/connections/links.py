@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Platform,
         Script,
     )
+    from engine.connections.proxies import JumpHosts, Reach
     from engine.connections.settings import Settings
 
 HANDSHAKES = 32
@@ -41,12 +42,24 @@ class Links:
     def __init__(self, settings: Mapping[str, Settings]) -> None:
         """Open nothing yet."""
         self._credentials = Credentials()
+        self._settings = [one for one in settings.values() if one.kind == "ssh"]
+        self._jump_hosts = _jump_hosts(self._settings, self._credentials)
         self._handshakes = threading.Semaphore(HANDSHAKES)
         self._links = {host: LazyConnection(self._opener(one)) for host, one in settings.items()}
 
     def get(self, host: str) -> Connection:
         """A host's connection; cheap: it connects when it is first used."""
         return self._links[host]
+
+    def unlock(self, ask: Callable[[str], str]) -> None:
+        """Ask for the passphrases of keys that are locked, before anything waits for them.
+
+        Args:
+            ask: shows a prompt, and returns what was typed; nothing to go on without the key.
+        """
+        for settings in self._settings:
+            for one in (settings, *settings.way):
+                self._credentials.unlock(one, ask)
 
     def interrupt(self) -> None:
         """End what is under way on every host, all at once; the next use connects again."""
@@ -57,16 +70,27 @@ class Links:
         """End all links at once."""
         with ThreadPoolExecutor(HANDSHAKES) as pool:
             list(pool.map(LazyConnection.close, self._links.values()))
+        if self._jump_hosts is not None:
+            self._jump_hosts.close()
 
     def _opener(self, settings: Settings) -> Callable[[], Connection]:
         def open_() -> Connection:
             with self._handshakes:
-                return _open(settings, self._credentials)
+                reach = self._jump_hosts.link if self._jump_hosts else None
+                return _open(settings, self._credentials, reach)
 
         return open_
 
 
-def _open(settings: Settings, credentials: Credentials) -> Connection:
+def _jump_hosts(settings: list[Settings], credentials: Credentials) -> JumpHosts | None:
+    if not any(one.jump for one in settings):
+        return None
+    from engine.connections.proxies import JumpHosts
+
+    return JumpHosts(credentials)
+
+
+def _open(settings: Settings, credentials: Credentials, reach: Reach | None) -> Connection:
     if settings.kind == "local":
         from engine.connections.local import LocalConnection
 
@@ -74,7 +98,7 @@ def _open(settings: Settings, credentials: Credentials) -> Connection:
     from engine.connections.handshake import connect
     from engine.connections.ssh import SshConnection
 
-    link = connect(settings, credentials)
+    link = connect(settings, credentials, reach)
     return SshConnection(link, f"{settings.user}@{settings.address}")
 
 

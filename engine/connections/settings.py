@@ -1,33 +1,32 @@
-"""How one host is reached: its inventory variables, checked and typed."""
+"""How one host is reached: its inventory variables and ssh_config, checked and typed."""
 
 from __future__ import annotations
 
 import getpass
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from engine.connections.jumps import hops
+from engine.connections.ssh_config import SshConfigs
+from engine.connections.ssh_options import STRICTER, Options, refused
+from engine.connections.ssh_tokens import Tokens, hostname
+from engine.connections.variables import Kind, Variables, is_name
 from engine.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["ssh", "local"]
-
 CONNECT_TIMEOUT = 10.0
-"""Seconds for the whole of a connect, `-T` unless said."""
+"""Seconds for the whole of a connect, unless something else is said."""
 
-_KINDS: dict[str, Kind] = {
-    "ssh": "ssh",
-    "smart": "ssh",
-    "paramiko": "ssh",
-    "paramiko_ssh": "ssh",
-    "local": "local",
-}
-_KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
-# They change where a link leads: to pass them over could reach another machine than was meant.
-_NOT_SUPPORTED = ("ansible_ssh_common_args", "ansible_ssh_extra_args")
+AGENT = "SSH_AUTH_SOCK"
+"""The agent whose socket that variable of the environment names."""
+
+_ALIVE_EVERY = 15.0
+_ALIVE_COUNT = 3
+_USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+_GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +34,16 @@ class Defaults:
     """What the command line says, for hosts whose variables don't: `-u`, `-k`, `-T`….
 
     Args:
-        user: None for the account that quell runs as.
+        user: None for what ssh_config says, else the account that quell runs as.
         password: for the SSH login.
         private_key: a file on the controller.
-        timeout: seconds for the whole of a connect.
+        timeout: seconds for the whole of a connect; None for what ssh_config says.
     """
 
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     private_key: Path | None = None
-    timeout: float = CONNECT_TIMEOUT
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,25 @@ class Settings:
     """One host's.
 
     Args:
-        name: in the inventory.
+        name: in the inventory; a jump host's as it is written in ProxyJump.
         kind: how it is reached.
         address: name or IP address that is connected to.
         port: of its SSH server.
         user: the account there.
         password: for the SSH login.
-        private_key: the key to offer first; None for the agent's and the usual ones.
+        private_keys: the keys to offer first; none for the agent's and the usual ones.
+        certificates: of the private keys, beside those that lie next to them.
+        identities_only: offer no other key, though the agent may have some.
+        agent: its socket, or `AGENT`; `none` for none.
         known_hosts: files with the host keys to trust.
-        timeout: seconds for the whole of a connect.
+        host_key_alias: the name that its host key is kept under, instead of its address.
+        alive_every: seconds of silence after which the server is asked whether it is there;
+            0 for never.
+        alive_count: how many such questions may stay unanswered.
+        timeout: seconds for the whole of a connect; a jump host's has its own.
+        jump: the host that it is reached through.
+        proxy_command: whose stdin and stdout it is reached through.
+        remarks: what was said and is not obeyed, for the person.
     """
 
     name: str
@@ -69,45 +78,155 @@ class Settings:
     port: int = 22
     user: str = ""
     password: str | None = field(default=None, repr=False)
-    private_key: Path | None = None
+    private_keys: tuple[Path, ...] = ()
+    certificates: tuple[Path, ...] = ()
+    identities_only: bool = False
+    agent: str = AGENT
     known_hosts: tuple[Path, ...] = ()
+    host_key_alias: str = ""
+    alive_every: float = _ALIVE_EVERY
+    alive_count: int = _ALIVE_COUNT
     timeout: float = CONNECT_TIMEOUT
+    jump: Settings | None = None
+    proxy_command: str = ""
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def way(self) -> tuple[Settings, ...]:
+        """The jump hosts that it is reached through, the last of them first."""
+        return (self.jump, *self.jump.way) if self.jump else ()
 
     @classmethod
     def from_variables(
-        cls, host: str, variables: Mapping[str, Any], defaults: Defaults | None = None
+        cls,
+        host: str,
+        variables: Mapping[str, Any],
+        defaults: Defaults | None = None,
+        configs: SshConfigs | None = None,
     ) -> Settings:
         """Read `ansible_host`, `ansible_port`, `ansible_user` and their like.
+
+        What they leave open the command line says, then ssh_config, then our own defaults.
 
         Args:
             host: its name in the inventory.
             variables: the host's, with their templates rendered.
             defaults: from the command line.
+            configs: the run's ssh_config files; none unless given.
 
         Raises:
             InputError: each variable that is not what it should be.
         """
         defaults = defaults or Defaults()
-        reader = _Reader(host, variables)
+        reader = Variables(host, variables)
+        options = Options()
         kind = reader.kind()
-        settings = cls(
-            name=reader.name(host),
-            kind=kind,
-            address=reader.name(reader.text("ansible_host", "ansible_ssh_host") or host),
-            port=reader.port(),
-            user=reader.text("ansible_user", "ansible_ssh_user") or defaults.user or _account(),
-            password=reader.text("ansible_password", "ansible_ssh_password", "ansible_ssh_pass")
-            or defaults.password,
-            private_key=reader.path("ansible_private_key_file", "ansible_ssh_private_key_file")
-            or defaults.private_key,
-            known_hosts=reader.known_hosts(),
-            timeout=reader.seconds("ansible_timeout", "ansible_ssh_timeout") or defaults.timeout,
-        )
-        if kind == "ssh":
-            reader.refuse(_NOT_SUPPORTED)
+        name = reader.name(host)
+        target = reader.name(reader.text("ansible_host", "ansible_ssh_host") or host)
+        password = reader.text("ansible_password", "ansible_ssh_password", "ansible_ssh_pass")
+        file = reader.say(options) if kind == "ssh" else ""
         if reader.problems:
             raise InputError(*reader.problems)
-        return settings
+        if kind == "local":
+            return cls(name, kind, address=target)
+        _say_flags(options, defaults)
+        route = _Route(configs or SshConfigs(), file, defaults.timeout)
+        try:
+            found = route.settings(name, target, options)
+        except InputError as error:
+            raise InputError(
+                *(replace(p, message=f"host {host!r}: {p.message}") for p in error.problems)
+            ) from None
+        return replace(found, password=password or defaults.password)
+
+
+def _say_flags(options: Options, defaults: Defaults) -> None:
+    if defaults.user:
+        options.add("user", (defaults.user,), "--user")
+    if defaults.private_key:
+        options.add("identityfile", (str(defaults.private_key),), "--private-key")
+    if defaults.timeout is not None:
+        options.add("connecttimeout", (str(defaults.timeout),), "--timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Finds the settings of a host, and of the hosts that it is reached through.
+
+    Args:
+        configs: the run's files.
+        file: which of them.
+        timeout: of the command line; it holds for jump hosts, too.
+        names: of the hosts on whose behalf this one is looked at, the target first.
+    """
+
+    configs: SshConfigs
+    file: str
+    timeout: float | None
+    names: tuple[str, ...] = ()
+
+    def settings(self, name: str, target: str, options: Options) -> Settings:
+        """From what was said of a host, and what its ssh_config adds to that.
+
+        Args:
+            name: for messages.
+            target: as it would be given to `ssh`.
+            options: added to.
+
+        Raises:
+            InputError: something is wrong with a value.
+        """
+        self.configs.get(self.file).fill(options, target)
+        if problems := refused(options):
+            raise InputError(*problems)
+        address = hostname(options, target)
+        if not is_name(address):
+            raise InputError(Problem(f"HostName {address!r} cannot be a host's name"))
+        tokens = Tokens.of(options, target, address, _account())
+        jump = self._jump(options, tokens)
+        command = options.get("proxycommand")
+        return Settings(
+            name=name,
+            address=address,
+            port=int(tokens.port),
+            user=tokens.user,
+            private_keys=tuple(tokens.path(said) for said in options.every("identityfile")),
+            certificates=tuple(tokens.path(said) for said in options.every("certificatefile")),
+            identities_only=options.is_on("identitiesonly"),
+            agent=_agent(options, tokens),
+            known_hosts=_known_hosts(options, tokens),
+            host_key_alias=_text(options, "hostkeyalias"),
+            alive_every=options.seconds("serveraliveinterval", _ALIVE_EVERY),
+            alive_count=int(_text(options, "serveralivecountmax") or _ALIVE_COUNT),
+            timeout=options.seconds("connecttimeout", CONNECT_TIMEOUT) or CONNECT_TIMEOUT,
+            jump=jump,
+            proxy_command=tokens.command(command.text, command.where) if command else "",
+            remarks=(*_remarks(options), *(jump.remarks if jump else ())),
+        )
+
+    def _jump(self, options: Options, tokens: Tokens) -> Settings | None:
+        """The last of the hosts that ProxyJump names; each is reached through the one before."""
+        said = options.get("proxyjump")
+        if said is None:
+            return None
+        *before, last = hops(tokens.command(said.text, said.where), said.where)
+        chain = (*self.names, tokens.original)
+        if last.host in chain:
+            circle = " → ".join((*chain[chain.index(last.host) :], last.host))
+            hint = f"give {last.host} an entry of its own above, with ProxyJump none"
+            raise InputError(
+                Problem(f"{said.where}: ProxyJump goes round in a circle: {circle}", hint=hint)
+            )
+        own = Options()
+        if last.user:
+            own.add("user", (last.user,), said.where)
+        if last.port:
+            own.add("port", (last.port,), said.where)
+        if before:
+            own.add("proxyjump", (",".join(map(str, before)),), said.where)
+        if self.timeout is not None:
+            own.add("connecttimeout", (str(self.timeout),), "--timeout")
+        return replace(self, names=chain).settings(str(last), last.host, own)
 
 
 def _account() -> str:
@@ -117,85 +236,41 @@ def _account() -> str:
         return "root"
 
 
-class _Reader:
-    """Reads one host's variables and collects what is wrong with them."""
-
-    def __init__(self, host: str, variables: Mapping[str, Any]) -> None:
-        self.problems: list[Problem] = []
-        self._host = host
-        self._variables = variables
-
-    def _problem(self, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(f"host {self._host!r}: {message}", hint=hint))
-
-    def _find(self, names: tuple[str, ...]) -> tuple[str, Any]:
-        # Of two names of one thing the later is the more special, and wins, as in Ansible.
-        for name in reversed(names):
-            if self._variables.get(name) is not None:
-                return name, self._variables[name]
-        return names[0], None
-
-    def text(self, *names: str) -> str | None:
-        name, value = self._find(names)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            self._problem(f"{name} must be text, not {_kind_of(value)}")
-            return None
-        if re.search(r"[\x00-\x1f\x7f]", str(value)):
-            self._problem(f"{name} contains a control character")
-            return None
-        return str(value)
-
-    def path(self, *names: str) -> Path | None:
-        text = self.text(*names)
-        return Path(text).expanduser() if text else None
-
-    def port(self) -> int:
-        name, value = self._find(("ansible_port", "ansible_ssh_port"))
-        if value is None:
-            return 22
-        text = str(value).strip()
-        if not isinstance(value, bool) and re.fullmatch(r"[0-9]{1,5}", text):
-            number = int(text)
-            if 1 <= number <= 65535:
-                return number
-        self._problem(f"{name} must be a port number from 1 to 65535, not {value!r}")
-        return 22
-
-    def seconds(self, *names: str) -> float | None:
-        name, value = self._find(names)
-        if value is None:
-            return None
-        if not isinstance(value, bool) and re.fullmatch(r"[0-9]+(\.[0-9]+)?", str(value).strip()):
-            return float(value)
-        self._problem(f"{name} must be a number of seconds, not {value!r}")
-        return None
-
-    def kind(self) -> Kind:
-        text = self.text("ansible_connection") or "ssh"
-        if text not in _KINDS:
-            self._problem(
-                f"ansible_connection {text!r} is not supported", hint="there are ssh and local"
-            )
-        return _KINDS.get(text, "ssh")
-
-    def known_hosts(self) -> tuple[Path, ...]:
-        path = self.path("ansible_ssh_known_hosts_file")
-        return (path,) if path else tuple(Path(p).expanduser() for p in _KNOWN_HOSTS)
-
-    def name(self, text: str) -> str:
-        """The text, if it can be a host's name or address."""
-        if not text or text.startswith("-") or re.search(r"[\x00-\x20\x7f/@]", text):
-            self._problem(f"{text!r} cannot be a host's name")
-        return text
-
-    def refuse(self, names: tuple[str, ...]) -> None:
-        for name in names:
-            if self._variables.get(name):
-                self._problem(f"{name} is not supported yet: its options would be passed over")
+def _text(options: Options, keyword: str) -> str:
+    said = options.get(keyword)
+    return said.text if said else ""
 
 
-def _kind_of(value: object) -> str:
-    kinds = {bool: "a boolean", float: "a number", list: "a list", dict: "a mapping"}
-    return kinds.get(type(value), type(value).__name__)
+def _agent(options: Options, tokens: Tokens) -> str:
+    said = options.get("identityagent")
+    if said is None:
+        return "none" if options.has("identityagent") else AGENT
+    if said.text == AGENT:
+        return AGENT
+    if said.text.startswith("$"):
+        said = replace(said, words=(f"${{{said.text.strip('${}')}}}",))
+    return str(tokens.path(said))
+
+
+def _known_hosts(options: Options, tokens: Tokens) -> tuple[Path, ...]:
+    found: list[Path] = []
+    for keyword, usual in (
+        ("userknownhostsfile", _USER_KNOWN_HOSTS),
+        ("globalknownhostsfile", _GLOBAL_KNOWN_HOSTS),
+    ):
+        said = options.get(keyword)
+        if said:
+            found += [tokens.path(replace(said, words=(word,))) for word in said.words]
+        elif not options.has(keyword):
+            found += [Path(text).expanduser() for text in usual]
+    return tuple(found)
+
+
+def _remarks(options: Options) -> list[str]:
+    strict = options.get("stricthostkeychecking")
+    if strict is None or strict.text.lower() in STRICTER:
+        return []
+    return [
+        f"{strict.where}: StrictHostKeyChecking {strict.text} is passed over: "
+        f"a host whose key is not known is always refused"
+    ]

@@ -17,12 +17,12 @@ from paramiko.common import (
     MSG_CHANNEL_CLOSE,
     MSG_CHANNEL_REQUEST,
     cMSG_CHANNEL_OPEN,
+    cMSG_GLOBAL_REQUEST,
 )
 
 from engine.connections.channels import on_channel_request
 
 if TYPE_CHECKING:
-    from engine.connections.quicksocket import QuickSocket
 
     class _Transport(paramiko.Transport):
         """The names used here that the type stubs leave out."""
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         def _send_message(self, data: Any) -> None: ...
         def _send_user_message(self, data: Any) -> None: ...
         def _parse_newkeys(self, m: Any) -> None: ...
+        def _parse_request_success(self, m: Any) -> None: ...
+        def _parse_request_failure(self, m: Any) -> None: ...
         def _parse_channel_open_success(self, m: Any) -> None: ...
 
 else:
@@ -46,7 +48,6 @@ logging.getLogger(_LOGGER).setLevel(logging.CRITICAL + 1)
 
 _WINDOW = 4 * 1024 * 1024
 _PACKET = 32 * 1024
-_KEEPALIVE = 15
 
 
 class OpenRefused(Exception):
@@ -102,14 +103,14 @@ class Link(_Transport):
     # How often an idle reading thread wakes: at paramiko's 0.1 s, 500 hosts cost 16 % of a core.
     _active_check_timeout = 5
 
-    def __init__(self, sock: QuickSocket) -> None:
-        """Take a connected socket; nothing is sent yet."""
+    def __init__(self, sock: socket.socket | paramiko.Channel) -> None:
+        """Take a connected socket, or another link's channel; nothing is sent yet."""
         super().__init__(sock, default_window_size=_WINDOW, default_max_packet_size=_PACKET)
         self.set_log_channel(_LOGGER)
-        self.set_keepalive(_KEEPALIVE)
         self._refused: dict[int, OpenRefused] = {}
         self._late: dict[int, paramiko.Channel] = {}
         self._deferred: list[Any] = []
+        self._unanswered = 0
         self._channel_handler_table = {
             **self._channel_handler_table,
             MSG_CHANNEL_REQUEST: on_channel_request,
@@ -145,6 +146,40 @@ class Link(_Transport):
         deferred, self._deferred = self._deferred, []
         for message in deferred:
             self._send_user_message(message)
+
+    # ── silence ───────────────────────────────────────────────────────────────────────────────
+
+    def watch(self, interval: float, count: int) -> None:
+        """Ask a silent server from time to time whether it is there, and end the link if not.
+
+        Args:
+            interval: seconds of silence before each question; 0 for none.
+            count: how many may stay unanswered.
+        """
+        # paramiko's own keepalive wants no answer, and so never finds a dead peer.
+        self._unanswered = 0
+
+        def ask() -> None:
+            if self._unanswered >= count:
+                raise paramiko.SSHException(f"{count} questions whether it is there unanswered")
+            self._unanswered += 1
+            message = paramiko.Message()
+            message.add_byte(cMSG_GLOBAL_REQUEST)
+            message.add_string("keepalive@openssh.com")
+            message.add_boolean(True)
+            self._send_user_message(message)
+
+        self.packetizer.set_keepalive(interval, ask)
+        if interval:
+            self.sock.settimeout(min(interval, self._active_check_timeout))
+
+    def _parse_request_success(self, m: Any) -> None:
+        self._unanswered = 0
+        super()._parse_request_success(m)
+
+    def _parse_request_failure(self, m: Any) -> None:
+        self._unanswered = 0
+        super()._parse_request_failure(m)
 
     # ── channels ──────────────────────────────────────────────────────────────────────────────
 

@@ -189,13 +189,14 @@ def test_a_refused_login_names_all_that_was_tried(lab: Lab, tmp_path: Path) -> N
     usual = tmp_path / ".ssh" / "id_ed25519"
     sshd.make_key(usual)
     named = sshd.make_key(tmp_path / "named")
-    said = refusal(
-        settings_for(lab.h1, ansible_ssh_private_key_file=str(named.path), ansible_password="wrong")
-    )
+    changes = {"ansible_ssh_private_key_file": str(named.path), "ansible_password": "wrong"}
+    said = refusal(settings_for(lab.h1, **changes))
     assert f"root@{lab.h1.address} port 22: login refused: tried key {named.path} (SHA256:" in said
-    assert f"key {usual} (SHA256:" in said
     assert said.endswith(", password")
     assert "wrong" not in said
+    assert str(usual) not in said  # as by ssh: a named key stands for the usual ones
+    said = refusal(settings_for(lab.h1, ansible_ssh_private_key_file=None))
+    assert f"key {usual} (SHA256:" in said
 
 
 @pytest.mark.parametrize(

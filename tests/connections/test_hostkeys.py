@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.connections.hostkeys import HostKey, KnownHosts
+from engine.connections.hostkeys import HostKey, KnownHosts, Server
 from engine.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def known(directory: Path, *lines: str) -> KnownHosts:
 )
 def test_a_known_key_is_accepted(tmp_path: Path, names: str, address: str, port: int) -> None:
     hosts = known(tmp_path, "# comment", "", f"{names} {text(KEY)} a comment")
-    hosts.check(address, port, KEY)
-    assert hosts.kinds(address, port) == ["ssh-ed25519"]
+    hosts.check(Server(address, port), KEY)
+    assert hosts.kinds(Server(address, port)) == ["ssh-ed25519"]
     with pytest.raises(Unreachable, match="HAS CHANGED"):
-        hosts.check(address, port, OTHER)
+        hosts.check(Server(address, port), OTHER)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_known_key_is_accepted(tmp_path: Path, names: str, address: str, port:
 )
 def test_another_hosts_key_is_not(tmp_path: Path, names: str, address: str, port: int) -> None:
     with pytest.raises(Unreachable, match="is unknown"):
-        known(tmp_path, f"{names} {text(KEY)}").check(address, port, KEY)
+        known(tmp_path, f"{names} {text(KEY)}").check(Server(address, port), KEY)
 
 
 def test_hashed_names_are_found(tmp_path: Path) -> None:
@@ -72,46 +72,46 @@ def test_hashed_names_are_found(tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(path)], check=True, capture_output=True)
     assert "app1" not in path.read_text()
     hosts = KnownHosts((path,))
-    hosts.check("app1", 22, KEY)
-    hosts.check("app2", 2222, KEY)
+    hosts.check(Server("app1"), KEY)
+    hosts.check(Server("app2", 2222), KEY)
     with pytest.raises(Unreachable, match="is unknown"):
-        hosts.check("app3", 22, KEY)
+        hosts.check(Server("app3"), KEY)
 
 
 def test_of_several_keys_each_is_accepted(tmp_path: Path) -> None:
     hosts = known(tmp_path, f"app1 {text(RSA)}", f"app1 {text(KEY)}")
-    assert hosts.kinds("app1", 22) == ["ssh-rsa", "ssh-ed25519"]
-    hosts.check("app1", 22, RSA)
-    hosts.check("app1", 22, KEY)
+    assert hosts.kinds(Server("app1")) == ["ssh-rsa", "ssh-ed25519"]
+    hosts.check(Server("app1"), RSA)
+    hosts.check(Server("app1"), KEY)
 
 
 def test_a_revoked_key_is_refused_even_where_it_is_known(tmp_path: Path) -> None:
     hosts = known(tmp_path, f"app1 {text(KEY)}", f"@revoked * {text(KEY)}")
     with pytest.raises(Unreachable, match="marked as revoked"):
-        hosts.check("app1", 22, KEY)
+        hosts.check(Server("app1"), KEY)
 
 
 def test_an_authoritys_key_is_no_hosts_key(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="is unknown"):
-        known(tmp_path, f"@cert-authority * {text(KEY)}").check("app1", 22, KEY)
+        known(tmp_path, f"@cert-authority * {text(KEY)}").check(Server("app1"), KEY)
 
 
 def test_damaged_lines_are_passed_over(tmp_path: Path) -> None:
     lines = ["app1", "app1 ssh-ed25519", "app1 ssh-ed25519 !!!", "|1|x ssh-rsa AAAA", "\udcffx"]
     path = tmp_path / "known_hosts"
     path.write_bytes("\n".join([*lines, f"app1 {text(KEY)}"]).encode("utf-8", "surrogateescape"))
-    KnownHosts((path,)).check("app1", 22, KEY)
+    KnownHosts((path,)).check(Server("app1"), KEY)
 
 
 def test_a_missing_file_knows_nobody(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="is unknown"):
-        KnownHosts((tmp_path / "nothing",)).check("app1", 22, KEY)
+        KnownHosts((tmp_path / "nothing",)).check(Server("app1"), KEY)
 
 
 def test_an_unknown_key_is_told_with_the_command_that_mends_it(tmp_path: Path) -> None:
     path = tmp_path / "known_hosts"
     with pytest.raises(Unreachable) as caught:
-        KnownHosts((path,)).check("10.0.0.1", 2222, KEY)
+        KnownHosts((path,)).check(Server("10.0.0.1", 2222), KEY)
     assert caught.value.message.endswith(f": ssh-keyscan -p 2222 10.0.0.1 >> {path}")
     assert KEY.fingerprint in caught.value.message
 
@@ -119,7 +119,7 @@ def test_an_unknown_key_is_told_with_the_command_that_mends_it(tmp_path: Path) -
 def test_a_changed_key_is_told_with_both_fingerprints(tmp_path: Path) -> None:
     hosts = known(tmp_path, "# first line", f"[app1]:2222 {text(KEY)}")
     with pytest.raises(Unreachable) as caught:
-        hosts.check("app1", 2222, OTHER)
+        hosts.check(Server("app1", 2222), OTHER)
     said = caught.value.message
     assert OTHER.fingerprint in said
     assert f"{tmp_path}/known_hosts:2 has ssh-ed25519 {KEY.fingerprint}" in said

@@ -36,7 +36,7 @@ def test_every_variable_is_read() -> None:
         port=2222,
         user="deploy",
         password="secret",
-        private_key=Path("~/key").expanduser(),
+        private_keys=(Path("~/key").expanduser(),),
         known_hosts=(Path("/etc/known"),),
         timeout=3.0,
     )
@@ -51,10 +51,8 @@ def test_the_special_name_of_a_variable_wins() -> None:
 def test_the_command_line_fills_in_what_the_inventory_leaves_open() -> None:
     defaults = Defaults(user="ops", password="pw", private_key=Path("/k"), timeout=4)
     plain = Settings.from_variables("app1", {}, defaults)
-    assert (plain.user, plain.password, plain.private_key, plain.timeout) == (
-        *("ops", "pw", Path("/k")),
-        4,
-    )
+    assert (plain.user, plain.password, plain.timeout) == ("ops", "pw", 4)
+    assert plain.private_keys == (Path("/k"),)
     own = Settings.from_variables("app1", {"ansible_user": "me", "ansible_timeout": 9}, defaults)
     assert (own.user, own.timeout) == ("me", 9)
 
@@ -80,7 +78,6 @@ def test_the_connection_is_named_as_in_ansible(name: str, kind: str) -> None:
         ({"ansible_host": {"a": 1}}, "ansible_host must be text, not a mapping"),
         ({"ansible_timeout": "soon"}, "ansible_timeout must be a number of seconds, not 'soon'"),
         ({"ansible_connection": "winrm"}, "ansible_connection 'winrm' is not supported"),
-        ({"ansible_ssh_common_args": "-J bastion"}, "ansible_ssh_common_args is not supported"),
     ],
 )
 def test_a_wrong_variable_is_named_with_its_host(variables: dict[str, Any], message: str) -> None:

@@ -1,0 +1,221 @@
+"""Ways to a host's SSH server: directly, through a jump host, or through a command.
+
+A jump host is a connection that another is dialled through: its link is shared by all hosts behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.connections import quicksocket
+from engine.connections.transport import Link, LinkDown, OpenRefused, OpenTimeout
+from engine.errors import Unreachable
+
+if TYPE_CHECKING:
+    import paramiko
+
+    from engine.connections.credentials import Credentials
+    from engine.connections.settings import Settings
+
+Reach = Callable[["Settings"], Link]
+"""Finds the link of a jump host, or opens it."""
+
+_PROHIBITED = 1
+_GRACE = 2.0
+"""Seconds that a proxy's command has to end by itself."""
+
+
+def where(settings: Settings) -> str:
+    """The host as messages name it."""
+    return f"{settings.address} port {settings.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How streams to a host's SSH server are opened.
+
+    Args:
+        settings: the host's.
+        jump: the link of the host that it is reached through.
+    """
+
+    settings: Settings
+    jump: Link | None = None
+
+    def open(self, timeout: float) -> socket.socket | paramiko.Channel:
+        """One stream, within so many seconds.
+
+        Raises:
+            Unreachable: why not.
+        """
+        if self.settings.proxy_command:
+            return _command(self.settings)
+        if self.jump is not None:
+            return self._through(self.jump, timeout)
+        return _directly(self.settings, timeout)
+
+    def _through(self, jump: Link, timeout: float) -> paramiko.Channel:
+        settings = self.settings
+        assert settings.jump is not None
+        name = settings.jump.name
+        target = (settings.address, settings.port, "127.0.0.1", 0)
+        try:
+            return jump.open("direct-tcpip", *target, timeout=timeout)
+        except OpenRefused as error:
+            why = f"jump host {name} cannot reach it: {error.reason}"
+            if error.code == _PROHIBITED:
+                why = f"jump host {name} forbids it (AllowTcpForwarding, PermitOpen)"
+            raise Unreachable(f"{where(settings)}: {why}") from error
+        except OpenTimeout as error:
+            raise Unreachable(
+                f"{where(settings)}: no answer through jump host {name} "
+                f"within {settings.timeout:g} s"
+            ) from error
+        except LinkDown as error:
+            raise Unreachable(
+                f"{where(settings)}: the connection of jump host {name} broke"
+            ) from error
+
+
+def _directly(settings: Settings, timeout: float) -> quicksocket.QuickSocket:
+    try:
+        return quicksocket.connect(settings.address, settings.port, timeout)
+    except TimeoutError as error:
+        raise Unreachable(
+            f"{where(settings)}: no answer within {settings.timeout:g} s "
+            f"(host down, or a firewall drops it)"
+        ) from error
+    except ConnectionRefusedError as error:
+        raise Unreachable(
+            f"{where(settings)}: connection refused (is sshd running, and on that port?)"
+        ) from error
+    except socket.gaierror as error:
+        raise Unreachable(
+            f"the name {settings.address!r} cannot be resolved: {error.strerror}"
+        ) from error
+    except (OSError, UnicodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise Unreachable(f"{where(settings)}: {said}") from error
+
+
+class CommandSocket(socket.socket):
+    """Our end of a proxy's command; the command ends with it."""
+
+    process: subprocess.Popen[bytes]
+    errors: Any
+
+    def said(self) -> str:
+        """How the command ended, with its last words; empty while it runs."""
+        try:
+            status = self.process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            return ""
+        self.errors.seek(0)
+        lines = self.errors.read().decode("utf-8", "replace").strip().splitlines()
+        return f"it ended with status {status}" + (f": {lines[-1]}" if lines else "")
+
+    def close(self) -> None:
+        """Hang up, and end the command."""
+        super().close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.errors.close()
+
+
+def _command(settings: Settings) -> CommandSocket:
+    if os.name != "posix":
+        raise Unreachable(f"{where(settings)}: ProxyCommand is not supported on this system")
+    ours, theirs = socket.socketpair()
+    sock = CommandSocket(ours.family, ours.type, ours.proto, ours.detach())
+    sock.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the socket
+    with theirs:
+        # A session of its own: a Ctrl-C is for quell, which then ends the link in good order.
+        sock.process = subprocess.Popen(
+            [os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {settings.proxy_command}"],
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=sock.errors,
+            start_new_session=True,
+        )
+    return sock
+
+
+class JumpHosts:
+    """The links of a run's jump hosts, one each. Thread-safe.
+
+    Args:
+        credentials: the run's.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        """Open nothing yet."""
+        self._credentials = credentials
+        self._lock = threading.Lock()
+        self._hosts: dict[Settings, _JumpHost] = {}
+
+    def link(self, settings: Settings) -> Link:
+        """The link of a jump host; whoever comes second waits for the first.
+
+        Raises:
+            Unreachable: why there is none. That is remembered: nobody else waits for it.
+        """
+        from engine.connections.handshake import connect
+
+        with self._lock:
+            host = self._hosts.setdefault(settings, _JumpHost())
+        return host.get(lambda: connect(settings, self._credentials, self.link))
+
+    def close(self) -> None:
+        """End all of them."""
+        with self._lock:
+            hosts = list(self._hosts.values())
+        for host in hosts:
+            host.close()
+
+
+class _JumpHost:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._link: Link | None = None
+        self._failure = ""
+
+    def get(self, connect: Callable[[], Link]) -> Link:
+        with self._lock:
+            if not self._failure and (self._link is None or not self._link.is_active()):
+                self._renew(connect)
+            if self._failure:
+                raise Unreachable(self._failure)
+            assert self._link is not None
+            return self._link
+
+    def _renew(self, connect: Callable[[], Link]) -> None:
+        if self._link is not None:
+            self._link.close()
+        try:
+            self._link = connect()
+        except Unreachable as failure:
+            self._failure = failure.message
+        else:
+            if self._failure:  # the run ended in the meantime
+                self._link.close()
+
+    def close(self) -> None:
+        # Not under the lock: a connect may be under way, and the run must end now.
+        self._failure = "the run has ended"
+        link = self._link
+        if link is not None:
+            with contextlib.suppress(OSError):
+                link.close()
