@@ -27,7 +27,7 @@ def details(event: TaskEnded, verbosity: int) -> list[str]:
     for name, value in event.result.items():
         if name in _FLAGS or value in ("", None, [], {}):
             continue
-        lines += _field(name, value, _LINES.get(verbosity))
+        lines += _field(escape(name), value, _LINES.get(verbosity))
     return lines
 
 
