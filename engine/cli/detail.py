@@ -40,12 +40,12 @@ def _field(name: str, value: Any, most: int | None) -> list[str]:
             text = json.dumps(value, ensure_ascii=False, default=str, indent=2)
     rows = text.split("\n")
     if len(rows) == 1:
-        return [f"{_INDENT}{name}: {escape(rows[0])}"]
+        return [f"{_INDENT}{escape(name)}: {escape(rows[0])}"]
     shown = rows if most is None else rows[:most]
     block = [f"{_INDENT}  {escape(row)}" for row in shown]
     if len(rows) > len(shown):
         block.append(f"{_INDENT}  … {len(rows) - len(shown)} more lines")
-    return [f"{_INDENT}{name}:", *block]
+    return [f"{_INDENT}{escape(name)}:", *block]
 
 
 def diff_lines(before: Any, after: Any, paint: Painter) -> list[str]:

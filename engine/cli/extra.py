@@ -6,12 +6,13 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from engine.errors import InputError, Problem
+from engine.language.source import parse, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from engine.language.source import Document
 
 
 def extra_vars(given: Iterable[str]) -> dict[str, Any]:
@@ -30,27 +31,18 @@ def extra_vars(given: Iterable[str]) -> dict[str, Any]:
 
 def _one(text: str) -> dict[str, Any]:
     if text.startswith("@"):
-        path = Path(text[1:])
-        try:
-            return _mapping(path.read_text(encoding="utf-8"), str(path))
-        except OSError as error:
-            why = (error.strerror or "").lower()
-            raise InputError(f"-e {text}: cannot be read: {why}") from None
-        except UnicodeDecodeError:
-            raise InputError(f"-e {text}: is not UTF-8 text") from None
+        return _mapping(read(Path(text[1:])))
     if text.lstrip().startswith(("{", "[")):
-        return _mapping(text, "-e")
+        return _mapping(parse("-e", text.encode("utf-8", "surrogateescape")))
     return _pairs(text)
 
 
-def _mapping(text: str, source: str) -> dict[str, Any]:
-    try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(Problem(f"not YAML or JSON: {error}", source)) from None
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise InputError(Problem("needs names with values", source))
-    return value
+def _mapping(document: Document) -> dict[str, Any]:
+    if document.problems:
+        raise InputError(*document.problems)
+    if not isinstance(document.value, dict):
+        raise InputError(Problem("needs names with values", document.path))
+    return document.value
 
 
 def _pairs(text: str) -> dict[str, Any]:

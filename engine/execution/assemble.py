@@ -83,9 +83,9 @@ def prepare(options: Options, *, password: str | None = None) -> Prepared:
     path = Path(options.playbook)
     registry = Registry(Path(p) for p in options.module_path)
     inventory = inventories.load(options.inventory, playbook_dir=path.parent)
-    names = inventory.names() | options.extra.keys()
-    [playbook] = load([path], registry, inventory_names=frozenset(names))
-    inputs = fill(playbook, options.extra)
+    names = inventory.names()
+    [playbook] = load([path], registry, inventory_names=names)
+    inputs = fill(playbook, options.extra, inventory_names=names)
     given = {**options.extra, **inputs}
     templates = Templates()
     redactor = Redactor()

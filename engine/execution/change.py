@@ -155,7 +155,7 @@ class Changes:
             lane.clear()
             return [self._ended(order, "failed", message)]
         task = order.task
-        proposal = Proposal(order.key, task.name, outcome.change, task.text.approve)
+        proposal = Proposal(order.key, order.name, outcome.change, task.text.approve)
         try:
             said_yes = self._approvals.settle([proposal])
         except ApprovalNeeded as error:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.contract import Deadline, Observing, Target, to_plain
 from engine.errors import HostError
 from engine.events import Looked
+from engine.execution.naming import name_of
 from engine.execution.results import registered
 from engine.execution.timing import timing
 from engine.language.templates import Scope
@@ -28,6 +29,9 @@ PROBE_TIMEOUT = 30.0
 VERIFY_WITHIN = 30.0
 EVERY = 5.0
 """Seconds: of one look, of a `verify` that does not say, and between looks."""
+
+
+LookMode = Literal["within", "hold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +93,12 @@ class Looker:
         scope = Scope(data, self._order.texts, self._templates)
         times = timing(task, self._templates, scope)
         once = partial(self._once, task, module, data, times.timeout or PROBE_TIMEOUT)
+        say = partial(self._say, task.id, name_of(task, self._templates, scope))
         if times.hold is not None:
-            return self._hold(task, once, times.hold, times.every)
+            return self._hold(once, say, times.hold, times.every)
         patience = times.within if times.within is not None else within
         if patience is not None:
-            return self._within(task, once, patience, times.every)
+            return self._within(once, say, patience, times.every)
         return _sure(once())
 
     def _once(
@@ -111,7 +116,11 @@ class Looker:
             return Sight(False, error.message, "", result, error)
         summary = module.summary(seen)
         plain = registered(to_plain(seen), "ok")
-        wrong = self._wrong(task, module, seen, {**data, "result": plain})
+        try:
+            wrong = self._wrong(task, module, seen, {**data, "result": plain})
+        except HostError as error:
+            result = registered(to_plain(seen), "failed", message=error.message)
+            return Sight(False, error.message, summary, result, error)
         result = registered(to_plain(seen), "ok", message=wrong, finding=bool(wrong))
         return Sight(not wrong, wrong, summary, result)
 
@@ -125,14 +134,18 @@ class Looker:
         return f"expected {' and '.join(unmet)}" if unmet else ""
 
     def _within(
-        self, task: Task, once: Callable[[], Sight], total: float, every: float | None
+        self,
+        once: Callable[[], Sight],
+        say: Callable[[Sight, float, float, LookMode], None],
+        total: float,
+        every: float | None,
     ) -> Sight:
         started = time.monotonic()
         pause = _pause(every, total)
         while True:
             sight = once()
             elapsed = time.monotonic() - started
-            self._say(task, sight, elapsed, total, "within")
+            say(sight, elapsed, total, "within")
             if sight.holds:
                 return sight
             if elapsed + pause > total or self._stopped.wait(pause):
@@ -141,14 +154,18 @@ class Looker:
                 return Sight(False, late, sight.summary, {**sight.result, "msg": late})
 
     def _hold(
-        self, task: Task, once: Callable[[], Sight], total: float, every: float | None
+        self,
+        once: Callable[[], Sight],
+        say: Callable[[Sight, float, float, LookMode], None],
+        total: float,
+        every: float | None,
     ) -> Sight:
         started = time.monotonic()
         pause = _pause(every, total)
         while True:
             sight = once()
             elapsed = time.monotonic() - started
-            self._say(task, sight, elapsed, total, "hold")
+            say(sight, elapsed, total, "hold")
             if not sight.holds:
                 return _sure(sight)
             if elapsed >= total:
@@ -157,12 +174,14 @@ class Looker:
                 cut = f"interrupted after {elapsed:.0f} s of {total:g} s"
                 return Sight(False, cut, sight.summary, {**sight.result, "msg": cut})
 
-    def _say(self, task: Task, sight: Sight, elapsed: float, total: float, mode: Any) -> None:
+    def _say(
+        self, task: str, name: str, sight: Sight, elapsed: float, total: float, mode: LookMode
+    ) -> None:
         self._tell(
             Looked(
                 phase=self._order.phase,
-                task=task.id,
-                name=task.name,
+                task=task,
+                name=name,
                 host=self._order.host,
                 holds=sight.holds,
                 summary=sight.summary or sight.message,

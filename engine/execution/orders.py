@@ -24,6 +24,7 @@ class Order:
     """One task, for one host and one loop item.
 
     Args:
+        name: what people call it on this host.
         data: names whose values are never rendered: inputs, results, the item.
         texts: names whose values are templates: inventory and playbook variables.
         approved: the change that was shown and approved, for `apply`.
@@ -35,6 +36,7 @@ class Order:
     phase: Phase
     host: str
     mode: Mode
+    name: str
     data: Mapping[str, Any]
     texts: Mapping[str, Any]
     item: str | None = None

@@ -129,7 +129,7 @@ class Predictor:
             return outcome
         elif outcome.change is not None:
             self._predicted(order, outcome.change)
-            return Proposal(order.key, order.task.name, outcome.change, self._approve(order))
+            return Proposal(order.key, order.name, outcome.change, self._approve(order))
         return None
 
     def _approve(self, order: Order) -> Approve:
@@ -140,15 +140,19 @@ class Predictor:
         return order.task.text.approve
 
     def _refused(self, outcome: Outcome) -> None:
-        task, host = outcome.order.task, outcome.order.host
-        self._tell(GuardHeld(guard=outcome.guard, message=outcome.message, host=host, task=task.id))
-        raise GuardRefused(f"{task.name} on {host}: {outcome.message}")
+        order = outcome.order
+        self._tell(
+            GuardHeld(
+                guard=outcome.guard, message=outcome.message, host=order.host, task=order.task.id
+            )
+        )
+        raise GuardRefused(f"{order.name} on {order.host}: {outcome.message}")
 
     def _predicted(self, order: Order, change: Change) -> None:
         self._tell(
             ChangePredicted(
                 task=order.task.id,
-                name=order.task.name,
+                name=order.name,
                 module=order.task.module,
                 host=order.host,
                 item=order.item,

@@ -141,7 +141,7 @@ class Run:
             outcomes = self._stage.run(phase, wave)
             if phase == "resolve":
                 self._course.not_resolved += [
-                    f"{o.order.task.name} on {o.order.host}: {o.message}"
+                    f"{o.order.name} on {o.order.host}: {o.message}"
                     for o in outcomes
                     if o.failed and not self._stage.forgives(o.order)
                 ]

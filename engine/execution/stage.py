@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import HostError
 from engine.events import TaskEnded, WaveEnded
+from engine.execution.naming import name_of
 from engine.execution.orders import Order, Outcome, Wave
 from engine.execution.results import registered
+from engine.language.templates import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -104,18 +106,20 @@ class Stage:
         try:
             items = self._items(task, host)
         except HostError as error:
-            order = Order(task, phase, host, mode, self.memory.data(host), texts)
+            order = Order(task, phase, host, mode, task.name, self.memory.data(host), texts)
             return [], [self._settle(order, "failed", error.message)]
         for label, extra in items:
             data = {**self.memory.data(host), **extra}
-            order = Order(task, phase, host, mode, data, texts, item=label)
+            scope = Scope(data, texts, self._templates)
+            name = name_of(task, self._templates, scope)
+            order = Order(task, phase, host, mode, name, data, texts, item=label)
             if (past := self._past.get(order.key)) is not None:
                 settled.append(_from_past(order, past))
                 if mode != "predict":
                     self.memory.count(settled[-1], ignored=past.ignored)
                 continue
             try:
-                wanted = self._templates.holds(task.text.when, self._scope(order))
+                wanted = self._templates.holds(task.text.when, scope)
             except HostError as error:
                 settled.append(self._settle(order, "failed", f"when: {error.message}"))
                 continue
@@ -137,11 +141,6 @@ class Stage:
             again = f" ({counts[label]})" if counts[label] > 1 else ""
             labelled.append((label + again, {"item": item}))
         return labelled
-
-    def _scope(self, order: Order) -> Any:
-        from engine.language.templates import Scope
-
-        return Scope(order.data, order.texts, self._templates)
 
     def _settle(self, order: Order, status: Any, message: str) -> Outcome:
         outcome = Outcome(order, status, message, result=registered(None, status, message=message))
@@ -165,7 +164,7 @@ class Stage:
             TaskEnded(
                 phase=order.phase,
                 task=order.task.id,
-                name=order.task.name,
+                name=order.name,
                 module=order.task.module,
                 place=str(order.task.place),
                 host=order.host,

@@ -20,6 +20,7 @@ from engine.errors import (
 from engine.events import Intent, TaskStarted
 from engine.execution.guard import check_protected
 from engine.execution.look import VERIFY_WITHIN, Looker
+from engine.execution.naming import name_of
 from engine.execution.orders import Order, Outcome
 from engine.execution.results import registered
 from engine.execution.timing import timing
@@ -118,7 +119,7 @@ class Worker:
 
     def _perform(self, order: Order) -> Outcome:
         task = order.task
-        self._tell(TaskStarted(phase=order.phase, task=task.id, name=task.name, host=order.host))
+        self._tell(TaskStarted(phase=order.phase, task=task.id, name=order.name, host=order.host))
         scope = Scope(order.data, order.texts, self._templates)
         module = self._templates.arguments(self._registry[task.module], task.args, scope)
         connection = self._links.get(order.host)
@@ -237,7 +238,8 @@ class Worker:
             else:
                 wrong = sight.message if not sight.holds else ""
             if wrong:
-                wrong = f"not verified: {task.name}: {wrong}"
+                name = name_of(task, self._templates, scope)
+                wrong = f"not verified: {name}: {wrong}"
                 result = registered(found, "failed", message=wrong)
                 return replace(changed, status="failed", message=wrong, result=result)
         return changed
@@ -260,7 +262,7 @@ def _intent(order: Order, change: Change) -> Intent:
         intent=order.intent,
         phase=order.phase,
         task=order.task.id,
-        name=order.task.name,
+        name=order.name,
         module=order.task.module,
         host=order.host,
         item=order.item,

@@ -35,7 +35,7 @@ def rule(level: Literal["P1", "P2", "P3", "P4"], uses: set[str], on: int | str =
 
 
 def order(host: str, name: str = "a", **keywords: Any) -> Order:
-    return Order(task(name, **keywords), "investigate", host, "probe", {}, {})
+    return Order(task(name, **keywords), "investigate", host, "probe", name, {}, {})
 
 
 def outcome(of: Order, status: Any = "ok", **fields: Any) -> Outcome:

@@ -52,6 +52,13 @@ def test_it_does_not_come_to_hold(tmp_path: Path) -> None:
     assert {look.holds for look in rig.told(Looked)} == {False}
 
 
+def test_an_expectation_that_cannot_be_judged_yet_is_asked_again(tmp_path: Path) -> None:
+    rig, ended = looked(tmp_path, "within: 30ms, every: 10ms, expect: result.body.ready")
+    assert ended.status == "failed"
+    assert "result.body is not defined" in ended.message
+    assert len(rig.told(Looked)) > 1
+
+
 def test_it_must_hold_at_every_look(tmp_path: Path) -> None:
     rig, ended = looked(tmp_path, "hold: 30ms, every: 10ms")
     assert ended.status == "ok"

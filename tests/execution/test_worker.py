@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.errors import DeadlineExceeded, JournalError, LinkLost, Unreachable
+from engine.errors import (
+    DeadlineExceeded,
+    JournalError,
+    LinkLost,
+    ModuleFailed,
+    Unreachable,
+)
 from engine.events import Intent, Looked, TaskEnded
 from tests.execution.rig import Rig
 
@@ -124,6 +130,20 @@ def test_an_action_that_was_cut_off_is_looked_at_once_more(tmp_path: Path) -> No
     ended = put(rig)
     assert (ended.status, ended.message) == ("changed", "the link died")
     assert rig.puts("h1") == ["put main on"]
+
+
+def test_a_refusal_through_a_dead_link_is_believed_by_nobody(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, SWITCH, yes=True)
+    rig.boards["h1"].surprise("put", ModuleFailed("end of file"))
+    rig.boards["h1"].alive = False
+    ended = put(rig)
+    assert ended.status == "unknown"
+    assert ended.message == "end of file; whether it took effect is not known"
+
+
+def test_a_name_may_say_where(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, LOOK.replace("Look,", "'On {{ inventory_hostname }}',"))
+    assert look(rig).name == "On h1"
 
 
 def test_a_bug_after_the_intent_leaves_the_outcome_unknown(tmp_path: Path) -> None:

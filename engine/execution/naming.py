@@ -1,0 +1,21 @@
+"""What people call a task, where its name holds a template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.language.model import Task
+    from engine.language.templates import Templates
+
+
+def name_of(task: Task, templates: Templates, names: Mapping[str, Any]) -> str:
+    """The task's name on a host; as it is written where it cannot be rendered."""
+    try:
+        return str(templates.render(task.name, names))
+    except HostError:
+        return task.name
