@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import click
+
+from engine.cli.pipes import may_be_left
 
 
 class Screen(Protocol):
@@ -45,7 +48,8 @@ class PlainScreen:
 
     def line(self, text: str) -> None:
         """Write it."""
-        click.echo(text, err=True, color=False)
+        with may_be_left(sys.stderr):
+            click.echo(text, err=True, color=False)
 
     def progress(self, lines: list[str]) -> None:
         """A log has no place for it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
 from engine.cli.jsonl import json_line
+from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
 from engine.cli.style import is_terminal, wants_colour
 from engine.errors import InputError
@@ -153,5 +154,6 @@ class JsonLines:
 
     def tell(self, event: Event) -> None:
         """Write it, and flush: whoever reads it may be waiting."""
-        sys.stdout.write(f"{json_line(event)}\n")
-        sys.stdout.flush()
+        with may_be_left(sys.stdout):
+            sys.stdout.write(f"{json_line(event)}\n")
+            sys.stdout.flush()
