@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.connections import quicksocket
 from engine.connections.transport import Link, LinkDown, OpenRefused, OpenTimeout
@@ -29,8 +29,8 @@ Reach = Callable[["Settings"], Link]
 """Finds the link of a jump host, or opens it."""
 
 _PROHIBITED = 1
-_GRACE = 2.0
-"""Seconds that a proxy's command has to end by itself."""
+_GRACE = 1.0
+"""Seconds that a proxy's command has to end: by itself when its input does, then by a signal."""
 
 
 def where(settings: Settings) -> str:
@@ -107,50 +107,69 @@ def _directly(settings: Settings, timeout: float) -> quicksocket.QuickSocket:
 
 
 class CommandSocket(socket.socket):
-    """Our end of a proxy's command; the command ends with it."""
+    """Our end of a proxy's command; the command ends with it.
 
-    process: subprocess.Popen[bytes]
-    errors: Any
+    Args:
+        ours: a connected socket, taken over.
+        theirs: the other end, for the command.
+        command: a shell's.
+    """
+
+    def __init__(self, ours: socket.socket, theirs: socket.socket, command: str) -> None:
+        """Start the command."""
+        super().__init__(ours.family, ours.type, ours.proto, ours.detach())
+        self._lock = threading.Lock()
+        self._ended: str | None = None
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the socket
+        # A session of its own: a Ctrl-C is for quell, which then ends the link in good order.
+        self._process = subprocess.Popen(
+            [os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {command}"],
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=self._errors,
+            start_new_session=True,
+        )
 
     def said(self) -> str:
-        """How the command ended, with its last words; empty while it runs."""
+        """How the command ended by itself, with its last words; empty if it did not."""
+        with self._lock:
+            if self._ended is None:
+                self._ended = self._last_words()
+            return self._ended
+
+    def _last_words(self) -> str:
         try:
-            status = self.process.wait(_GRACE)
+            status = self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             return ""
-        self.errors.seek(0)
-        lines = self.errors.read().decode("utf-8", "replace").strip().splitlines()
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
         return f"it ended with status {status}" + (f": {lines[-1]}" if lines else "")
 
     def close(self) -> None:
         """Hang up, and end the command."""
         super().close()
-        if self.process.poll() is None:
-            self.process.terminate()
+        self.said()
+        with self._lock:
+            self._end()
+            self._errors.close()
+
+    def _end(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
             try:
-                self.process.wait(_GRACE)
+                self._process.wait(_GRACE)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.errors.close()
+                self._process.kill()
+                self._process.wait()
 
 
 def _command(settings: Settings) -> CommandSocket:
     if os.name != "posix":
         raise Unreachable(f"{where(settings)}: ProxyCommand is not supported on this system")
     ours, theirs = socket.socketpair()
-    sock = CommandSocket(ours.family, ours.type, ours.proto, ours.detach())
-    sock.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the socket
     with theirs:
-        # A session of its own: a Ctrl-C is for quell, which then ends the link in good order.
-        sock.process = subprocess.Popen(
-            [os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {settings.proxy_command}"],
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            stderr=sock.errors,
-            start_new_session=True,
-        )
-    return sock
+        return CommandSocket(ours, theirs, settings.proxy_command)
 
 
 class JumpHosts:

@@ -64,7 +64,7 @@ class SshConfig:
             return
         if not self._account:
             self._account = getpass.getuser()
-        subject = Subject(host, host.lower(), options, self._account, self._executed)
+        subject = Subject(host, host, options, self._account, self._executed)
         self._go_through(subject)
         if any(c.final for block in self._blocks for c in block.conditions):
             self._go_through(subject.again())

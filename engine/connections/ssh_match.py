@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _ALONE = frozenset({"all", "final", "canonical"})
 _TEXTS: dict[str, Callable[[Subject], str]] = {
-    "host": lambda subject: subject.address,
-    "originalhost": lambda subject: subject.original,
+    "host": lambda subject: subject.address.lower(),
+    "originalhost": lambda subject: subject.original.lower(),
     "user": lambda subject: subject.user,
     "localuser": lambda subject: subject.account,
 }
@@ -32,7 +32,7 @@ class Subject:
 
     Args:
         original: as it was given.
-        host: in lower case; in the second pass what HostName made of it.
+        host: the same; in the second pass what HostName made of it, in lower case.
         options: what has been said so far.
         account: that quell runs as.
         executed: commands of `Match exec` with their outcome, each run once.
@@ -48,7 +48,10 @@ class Subject:
 
     def again(self) -> Subject:
         """The second pass, which `Match final` asks for."""
-        return replace(self, host=self.address.lower(), final=True)
+        address = self.address.lower()
+        # What is found now is the address: no HostName of the second pass changes it.
+        self.options.add("hostname", (address.replace("%", "%%"),), "the first pass")
+        return replace(self, host=address, final=True)
 
     @property
     def address(self) -> str:
@@ -106,11 +109,10 @@ class Patterns:
         self._unwanted = [_glob(word[1:]) for word in words if word.startswith("!")]
 
     def fit(self, text: str) -> bool:
-        """Whether they fit a text, whatever its case."""
-        small = text.lower()
-        if any(pattern.fullmatch(small) for pattern in self._unwanted):
+        """Whether they fit a text."""
+        if any(pattern.fullmatch(text) for pattern in self._unwanted):
             return False
-        return any(pattern.fullmatch(small) for pattern in self._wanted)
+        return any(pattern.fullmatch(text) for pattern in self._wanted)
 
     def holds(self, subject: Subject) -> bool:
         """As `Condition`."""
@@ -119,7 +121,7 @@ class Patterns:
 
 def _glob(pattern: str) -> re.Pattern[str]:
     parts = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(c) or re.escape(c) for c in pattern.lower()), re.DOTALL)
+    return re.compile("".join(parts.get(c) or re.escape(c) for c in pattern), re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,9 @@ def parse(words: tuple[str, ...], where: str) -> Condition:
         if name not in _ALONE and not left:
             raise ValueError(f"Match {name} needs a value")
         value = "" if name in _ALONE else left.pop(0)
-        patterns = Patterns(tuple(value.split(",")))
+        # Like ssh: hosts are compared in small letters, users as they are.
+        small = value.lower() if name in ("host", "originalhost") else value
+        patterns = Patterns(tuple(small.split(",")))
         criteria.append(_Criterion(name, word != name, value, patterns, where))
     if not criteria:
         raise ValueError("Match needs a criterion")

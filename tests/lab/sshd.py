@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -104,12 +103,10 @@ def start_sshd(
     machine.write(config, "\n".join(lines) + "\n")
     process = machine.start(["/usr/sbin/sshd", "-D", "-f", config, "-E", log])
     address = "127.0.0.1" if listen == "0.0.0.0" else listen
+    knock = ["bash", "-c", ': <"/dev/tcp/$0/$1"', address, str(port)]
     until = time.monotonic() + 10
     while process.poll() is None and time.monotonic() < until:
-        try:
-            socket.create_connection((address, port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
+        if machine.exec(knock).returncode == 0:
             return
+        time.sleep(0.02)
     raise RuntimeError(f"sshd did not start: {machine.exec(['cat', log]).stdout}")
