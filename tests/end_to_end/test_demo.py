@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import uuid
@@ -14,6 +15,7 @@ from tests.end_to_end.hosts import eventually
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterator
 
     from tests.end_to_end.quell import Ended, Quell
 
@@ -54,8 +56,11 @@ class Watched:
 
 
 @pytest.fixture
-def watched(quell: Quell, tmp_path: Path) -> Watched:
-    return Watched(quell, tmp_path)
+def watched(quell: Quell, tmp_path: Path) -> Iterator[Watched]:
+    demo = Watched(quell, tmp_path)
+    yield demo
+    for pid in demo.processes():
+        os.kill(pid, signal.SIGKILL)
 
 
 def only_the_journal(files: set[str]) -> bool:
