@@ -67,22 +67,30 @@ class Worker:
         self._templates = templates
         self._tell = tell
         self._stopped = threading.Event()
+        self._revived = threading.Event()
+        self._interrupting: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._busy = 0
 
     def stop(self) -> None:
         """End what is under way on the hosts. Returns at once: safe from a signal handler."""
+        self._revived.clear()
         self._stopped.set()
-        threading.Thread(target=self._interrupt, name="interrupt", daemon=True).start()
+        thread = threading.Thread(target=self._interrupt, name="interrupt", daemon=True)
+        self._interrupting.append(thread)
+        thread.start()
 
     def _interrupt(self) -> None:
         # More than once: a command may have begun just before the flag was seen.
-        while self._stopped.is_set() and self._busy:
+        while self._busy and not self._revived.is_set():
             self._links.interrupt()
-            time.sleep(AGAIN)
+            self._revived.wait(AGAIN)
 
     def revive(self) -> None:
-        """Work again, for what must run whatever happened."""
+        """Work again, for what must run whatever happened; an interruption must not hit that."""
+        self._revived.set()
+        while self._interrupting:
+            self._interrupting.pop().join()
         self._stopped.clear()
 
     def perform(self, order: Order) -> Outcome:

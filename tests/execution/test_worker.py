@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+import time
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -14,6 +16,10 @@ from engine.errors import (
     Unreachable,
 )
 from engine.events import Intent, Looked, TaskEnded
+from engine.execution.worker import Worker
+from engine.language.templates import Templates
+from engine.registry import Registry
+from tests.execution.build import order
 from tests.execution.rig import Rig
 
 if TYPE_CHECKING:
@@ -187,3 +193,35 @@ def test_a_task_without_anything_to_do_is_ok(tmp_path: Path) -> None:
     ended = put(rig)
     assert (ended.status, ended.summary) == ("ok", "nothing to do")
     assert rig.puts("h1") == []
+
+
+class SlowLinks:
+    """Links of which an interruption takes its time."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.over = False
+
+    def interrupt(self) -> None:
+        self.begun.set()
+        time.sleep(0.1)
+        self.over = True
+
+
+def test_an_interruption_is_over_before_what_must_follow() -> None:
+    links, at_work, done = SlowLinks(), threading.Event(), threading.Event()
+
+    def hold(_: Event) -> None:
+        at_work.set()
+        done.wait(20)
+
+    worker = Worker(cast("Any", links), Registry(), Templates(), hold)
+    thread = threading.Thread(target=worker.perform, args=(order("h1"),))
+    thread.start()
+    assert at_work.wait(20)
+    worker.stop()
+    assert links.begun.wait(20)
+    worker.revive()
+    assert links.over
+    done.set()
+    thread.join()
