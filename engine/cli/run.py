@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from engine.execution.options import CONNECT_TIMEOUT, FORKS
+from engine.execution.options import FORKS
 
 _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 
@@ -49,10 +49,8 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 @click.option(
     "-T",
     "--timeout",
-    default=CONNECT_TIMEOUT,
-    show_default=True,
     type=click.FloatRange(0.1, 600),
-    help="Seconds to connect.",
+    help="Seconds to connect; 10 where ssh_config says nothing else.",
 )
 @click.option(
     "-M", "--module-path", multiple=True, type=click.Path(), help="A directory with more modules."

@@ -6,7 +6,10 @@ import signal
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
+
+import click
 
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
@@ -18,6 +21,7 @@ from engine.errors import InputError
 from engine.execution.assemble import assemble, new_run_id, options_of, prepare
 from engine.journal import open_journal
 from engine.journal.progress import progress
+from engine.redact import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from engine.execution.run import Run
     from engine.journal.base import Recorder
     from engine.journal.progress import Progress
+    from engine.redact import Redactor
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -111,16 +116,29 @@ def _execute(
         diff=manner.diff,
     )
     sinks: list[Sink] = [recorder, console, *([JsonLines()] if manner.json else [])]
+    somebody = sys.stdin.isatty() and is_terminal(sys.stderr)
     approver: Approver = NobodyToAsk()
-    if sys.stdin.isatty() and is_terminal(sys.stderr):
+    if somebody:
         approver = TerminalApprover(screen, lambda: bool(interrupted))
     assembled = assemble(prepared, run_id, sinks, approver, yes=manner.yes, progress=so_far)
     with ExitStack() as stack:
         stack.callback(screen.close)
         stack.callback(assembled.links.close)
+        for remark in prepared.remarks:
+            screen.line(escape(remark))
+        if somebody:
+            assembled.links.unlock(partial(_ask_passphrase, prepared.redactor))
         stack.enter_context(_signals_reach(assembled.run, interrupted))
         assembled.tell(assembled.opening)
         return assembled.run.execute().exit_code
+
+
+def _ask_passphrase(redactor: Redactor, prompt: str) -> str:
+    said = click.prompt(
+        f"{prompt} (empty: without it)", default="", show_default=False, hide_input=True, err=True
+    )
+    redactor.learn(said)
+    return str(said)
 
 
 def _screen() -> Screen:

@@ -30,6 +30,10 @@ class AgentKey(paramiko.AgentKey):
         """What the agent knows it by: paramiko would name a certificate's key instead."""
         return self.blob
 
+    def __copy__(self) -> AgentKey:
+        # paramiko's own would ask a key for its parts that has none yet.
+        return AgentKey(self.agent, self.blob, self.comment)
+
 
 class Agent:
     """Where keys are signed with. Any number of threads may sign at once.

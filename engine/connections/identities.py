@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MAGIC = b"openssh-key-v1\0"
+_FIELDS = {"ssh-ed25519": 1, "ssh-rsa": 2, "ecdsa": 2}
 _ARMOUR = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END", re.DOTALL)
 
 
@@ -45,8 +46,9 @@ class Identity:
 def read(path: Path, passphrase: str | None = None) -> Identity:
     """Read a private key's file; what is wrong with it is part of the answer."""
     beside = _certificate_beside(path)
+    secret = passphrase.encode() if passphrase is not None else None
     try:
-        key = paramiko.PKey.from_path(path, passphrase)
+        key = paramiko.PKey.from_path(path, secret)  # type: ignore[arg-type]
     except OSError as error:
         return Identity(path, why=f"private key {path}: {error.strerror}")
     except TypeError:  # from the cryptography library: no passphrase was given
@@ -111,12 +113,23 @@ def certified(key: paramiko.PKey, blobs: Sequence[PublicBlob]) -> list[paramiko.
     """The key once with each certificate that is about it."""
     found = []
     for blob in blobs:
-        try:
-            about = paramiko.PKey.from_type_string(blob.key_type, blob.key_blob)
-        except (paramiko.SSHException, UnknownKeyType, ValueError):
-            continue
-        if about.asbytes() == key.asbytes():
+        if _subject(blob.key_blob) == key.asbytes():
             with_it = copy.copy(key)
             with_it.public_blob = blob
             found.append(with_it)
     return found
+
+
+def _subject(certificate: bytes) -> bytes:
+    """The public key that a certificate is about; empty for a kind that is not known.
+
+    **Source:** PROTOCOL.certkeys of OpenSSH: the kind, a nonce, then the key's own fields.
+    """
+    message = paramiko.Message(certificate)
+    kind = message.get_text().removesuffix("-cert-v01@openssh.com")
+    message.get_binary()
+    about = paramiko.Message()
+    about.add_string(kind)
+    for _ in range(_FIELDS.get(kind.partition("-sha2-")[0], 0)):
+        about.add_string(message.get_binary())
+    return about.asbytes()

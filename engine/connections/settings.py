@@ -134,10 +134,14 @@ class Settings:
         try:
             found = route.settings(name, target, options)
         except InputError as error:
-            raise InputError(
-                *(replace(p, message=f"host {host!r}: {p.message}") for p in error.problems)
-            ) from None
+            raise InputError(*(_of_host(host, problem) for problem in error.problems)) from None
         return replace(found, password=password or defaults.password)
+
+
+def _of_host(host: str, problem: Problem) -> Problem:
+    if problem.path:  # a file's fault is every host's
+        return problem
+    return replace(problem, message=f"host {host!r}: {problem.message}")
 
 
 def _say_flags(options: Options, defaults: Defaults) -> None:

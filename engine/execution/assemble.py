@@ -17,6 +17,7 @@ from engine import __version__
 from engine import inventory as inventories
 from engine.connections.links import Links
 from engine.connections.settings import Defaults, Settings
+from engine.connections.ssh_config import USUAL, SshConfigs
 from engine.errors import InputError, Problem
 from engine.events import RunResumed, RunStarted, TaskEnded, now
 from engine.execution.approval import Approvals
@@ -69,6 +70,11 @@ class Prepared:
     templates: Templates
     redactor: Redactor
 
+    @property
+    def remarks(self) -> list[str]:
+        """What was said of connections and is not obeyed, each once."""
+        return list(dict.fromkeys(r for one in self.settings.values() for r in one.remarks))
+
 
 def prepare(options: Options, *, password: str | None = None) -> Prepared:
     """Load and check everything that the options name.
@@ -101,8 +107,10 @@ def prepare(options: Options, *, password: str | None = None) -> Prepared:
         Path(options.private_key) if options.private_key else None,
         options.timeout,
     )
+    configs = SshConfigs(USUAL)
     settings = {
-        host: _settings(host, plan, given, defaults, templates) for host in plan.every_host()
+        host: _settings(host, plan, given, defaults, configs, templates)
+        for host in plan.every_host()
     }
     for one in settings.values():
         if one.password:
@@ -115,9 +123,13 @@ def _settings(
     plan: Plan,
     given: Mapping[str, Any],
     defaults: Defaults,
+    configs: SshConfigs,
     templates: Templates,
 ) -> Settings:
-    """How a host is reached: the inventory says, `-e` overrides, flags fill in what is missing."""
+    """How a host is reached: the inventory says, `-e` overrides.
+
+    Flags fill in what is missing, then ssh_config.
+    """
     variables = plan.inventory.variables(host)
     scope = Scope({"inventory_hostname": host, **given}, variables, templates)
     ours = {
@@ -126,7 +138,7 @@ def _settings(
         if name.startswith("ansible_")
     }
     ours |= {name: value for name, value in given.items() if name.startswith("ansible_")}
-    return Settings.from_variables(host, ours, defaults)
+    return Settings.from_variables(host, ours, defaults, configs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 FORKS = 32
-CONNECT_TIMEOUT = 10.0
-"""Hosts at a time, the measured best; and seconds to connect."""
+"""Hosts at a time, the measured best."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -26,7 +25,7 @@ class Options(Struct, frozen=True, kw_only=True):
         forks: hosts at a time.
         user: the account on the hosts, where the inventory names none.
         private_key: the key file, likewise.
-        timeout: seconds to connect.
+        timeout: seconds to connect; None for what ssh_config says.
         module_path: directories with more modules.
         detailed_exitcode: with check, exit 6 where there would be changes.
     """
@@ -42,6 +41,6 @@ class Options(Struct, frozen=True, kw_only=True):
     forks: int = FORKS
     user: str | None = None
     private_key: str | None = None
-    timeout: float = CONNECT_TIMEOUT
+    timeout: float | None = None
     module_path: list[str] = []
     detailed_exitcode: bool = False
