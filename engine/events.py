@@ -17,6 +17,9 @@ Status = Literal["ok", "changed", "finding", "skipped", "failed", "unreachable",
 
 PhaseName = Literal["acknowledge", "investigate", "severity", "mitigate", "resolve", "always"]
 
+EVIDENCE_PHASES = frozenset({"acknowledge", "investigate"})
+"""Where a failure is evidence: it is noted, and the run goes on."""
+
 
 def now() -> datetime:
     """The time that events carry: UTC."""

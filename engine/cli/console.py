@@ -200,7 +200,8 @@ class Console:
         for (status, words), same in sorted(alike.items(), key=lambda a: order.index(a[0][0])):
             symbol, colour = SYMBOLS[status]
             where = names(list(dict.fromkeys(event.host for event in same)))
-            ignored = self._paint("dim", "  (ignored)") if same[0].ignored else ""
+            forgiven = same[0].ignored and same[0].phase not in e.EVIDENCE_PHASES
+            ignored = self._paint("dim", "  (ignored)") if forgiven else ""
             head = f"  {self._paint(colour, symbol)} {name:<{NAME}}"
             self._line(f"{head} {where}  {words}{ignored}".rstrip())
             name = ""

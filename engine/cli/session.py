@@ -17,7 +17,7 @@ from engine.cli.jsonl import json_line
 from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
 from engine.cli.style import is_terminal, wants_colour
-from engine.errors import InputError
+from engine.errors import InputError, JournalError
 from engine.execution.assemble import assemble, new_run_id, options_of, prepare
 from engine.journal import open_journal
 from engine.journal.progress import progress
@@ -129,8 +129,13 @@ def _execute(
         if somebody:
             assembled.links.unlock(partial(_ask_passphrase, prepared.redactor))
         stack.enter_context(_signals_reach(assembled.run, interrupted))
-        assembled.tell(assembled.opening)
-        return assembled.run.execute().exit_code
+        try:
+            assembled.tell(assembled.opening)
+            return assembled.run.execute().exit_code
+        except JournalError as error:
+            raise JournalError(
+                f"{error}; nothing more was sent. Go on with: quell resume {run_id}"
+            ) from error
 
 
 def _ask_passphrase(redactor: Redactor, prompt: str) -> str:

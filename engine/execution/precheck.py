@@ -69,5 +69,6 @@ def _problems(task: Task, registry: Registry, scope: Scope, templates: Templates
         timing(task, templates, scope)
         templates.arguments(registry[task.module], task.args, scope)
     except HostError as error:
-        return [task.place.problem(f"{task.name}: {error.message}")]
+        named = f"{task.text.name}: " if task.text.name else ""
+        return [task.place.problem(f"{named}{error.message}")]
     return []

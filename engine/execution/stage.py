@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import HostError
-from engine.events import TaskEnded, WaveEnded
+from engine.events import EVIDENCE_PHASES, TaskEnded, WaveEnded
 from engine.execution.naming import name_of
 from engine.execution.orders import Order, Outcome, Wave
 from engine.execution.results import registered
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from engine.execution.plan import Plan
     from engine.language.model import Phase, Task
     from engine.language.templates import Templates
-
-EVIDENCE_PHASES = frozenset({"acknowledge", "investigate"})
-"""Where a failure is noted and the run goes on."""
 
 LABEL = 60
 """Characters of a loop item in its label."""

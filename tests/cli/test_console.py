@@ -95,7 +95,12 @@ def test_the_gravest_end_comes_first() -> None:
         story.task(1, host="e", status="unknown", message="cut off"),
     )
     assert [line.split()[0] for line in lines] == ["?", "✗", "✗", "!", "✓"]
-    assert lines[1].split() == ["✗", "b", "no", "route", "(ignored)"]
+    assert lines[1].split() == ["✗", "b", "no", "route"]
+
+
+def test_a_failure_that_the_playbook_forgives_is_told_so() -> None:
+    [line] = wave(story.task(1, phase="mitigate", status="failed", message="no", ignored=True))
+    assert line.endswith("no  (ignored)")
 
 
 def test_skipped_tasks_are_told_to_those_who_ask() -> None:

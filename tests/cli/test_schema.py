@@ -23,7 +23,7 @@ def validator() -> Draft202012Validator:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda p: p.name)
 def test_the_shipped_playbooks_are_valid(validator: Draft202012Validator, path: Path) -> None:
-    validator.validate(read(path).value)
+    assert list(validator.iter_errors(read(path).value)) == []
 
 
 def test_a_misspelled_argument_is_not(validator: Draft202012Validator) -> None:

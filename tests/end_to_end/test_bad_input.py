@@ -74,7 +74,7 @@ PLAYBOOKS = {
     ),
     "argument that a template makes wrong": (
         GOOD + "mitigate:\n  - port_kill: {port: '{{ 70000 }}'}\n",
-        ":6:5: port_kill: port_kill: port must be at most 65535, not 70000",
+        ":6:5: port_kill: port must be at most 65535, not 70000",
     ),
     "input that is missing": (
         "inputs:\n  who: {type: string}\n" + GOOD,

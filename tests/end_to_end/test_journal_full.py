@@ -51,7 +51,11 @@ mitigate:
     assert Path(f"{mark}.seen").exists()
     assert not mark.exists()
     assert done.returncode == 2, done.stderr
-    assert done.stderr.endswith(f"{journal}: the disk is full (database or disk is full)\n")
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(
+        f"journal {journal}: the disk is full (database or disk is full); nothing more was sent."
+    )
+    assert "quell resume 20" in said
     assert "Traceback" not in done.stderr
 
 
