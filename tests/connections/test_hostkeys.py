@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import base64
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from engine.connections.hostkeys import HostKey, KnownHosts, Server
 from engine.errors import Unreachable
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEY = HostKey("ssh-ed25519", b"the host's own")
 OTHER = HostKey("ssh-ed25519", b"another")
@@ -91,8 +88,30 @@ def test_a_revoked_key_is_refused_even_where_it_is_known(tmp_path: Path) -> None
         hosts.check(Server("app1"), KEY)
 
 
+def test_a_key_that_another_line_revokes_does_not_hide_the_ports_own(tmp_path: Path) -> None:
+    hosts = known(tmp_path, f"@revoked * {text(OTHER)}", f"app1 {text(KEY)}")
+    hosts.check(Server("app1", 2222), KEY)
+
+
+def test_under_its_alias_a_host_has_no_port(tmp_path: Path) -> None:
+    hosts = known(tmp_path, f"App {text(KEY)}", f"[10.0.0.1]:2222 {text(OTHER)}")
+    server = Server("10.0.0.1", 2222, "app")
+    hosts.check(server, KEY)
+    with pytest.raises(Unreachable, match="ssh-keygen -R app ") as caught:
+        hosts.check(server, OTHER)
+    # ssh-keyscan would keep it under the address.
+    assert f"then: echo 'app {text(OTHER)}' >> " in caught.value.message
+
+
+def test_no_key_is_kept_in_the_null_device() -> None:
+    with pytest.raises(Unreachable, match="UserKnownHostsFile is /dev/null") as caught:
+        KnownHosts((Path("/dev/null"),)).check(Server("app1"), KEY)
+    assert ">>" not in caught.value.message
+
+
 def test_an_authoritys_key_is_no_hosts_key(tmp_path: Path) -> None:
-    with pytest.raises(Unreachable, match="is unknown"):
+    why = r"known_hosts:1 trusts a certificate authority for it, but host certificates are not"
+    with pytest.raises(Unreachable, match=why):
         known(tmp_path, f"@cert-authority * {text(KEY)}").check(Server("app1"), KEY)
 
 
