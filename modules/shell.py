@@ -55,8 +55,9 @@ class Shell(FreeCommand, frozen=True, kw_only=True):
         """The command line, for people."""
         lines = self.script.strip().splitlines()
         more = f" … ({len(lines)} lines)" if len(lines) > 1 else ""
+        values = f" with {shlex.join(self.args)}" if self.args else ""
         return Change(
-            summary=f"run {lines[0]}{more}",
+            summary=f"run {lines[0]}{more}{values}",
             on=(
                 Identity(
                     "script", lines[0], {"script": self.script, "args": shlex.join(self.args)}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import ApprovalNeeded, GuardRefused
 from engine.events import GuardHeld
-from engine.execution.approval import Proposal
 from engine.execution.guard import check_radius
 from engine.execution.orders import Outcome
 from engine.execution.results import registered
@@ -154,10 +153,8 @@ class Changes:
             message = f"the target is no longer the one that was shown: {outcome.change.summary}"
             lane.clear()
             return [self._ended(order, "failed", message)]
-        task = order.task
-        proposal = Proposal(order.key, order.name, outcome.change, task.text.approve)
         try:
-            said_yes = self._approvals.settle([proposal])
+            said_yes = self._approvals.settle([self._predictor.propose(order, outcome.change)])
         except ApprovalNeeded as error:
             lane.clear()
             return [self._ended(order, "failed", f"not applied: {error}")]

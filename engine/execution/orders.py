@@ -27,6 +27,8 @@ class Order:
         name: what people call it on this host.
         data: names whose values are never rendered: inputs, results, the item.
         texts: names whose values are templates: inventory and playbook variables.
+        item: the loop item's label; None without a loop.
+        number: which of the loop's items it is, from 0.
         approved: the change that was shown and approved, for `apply`.
         unknown: the change of an earlier intent whose outcome nobody saw, for `predict`.
         intent: the id that an action's intent will have.
@@ -40,6 +42,7 @@ class Order:
     data: Mapping[str, Any]
     texts: Mapping[str, Any]
     item: str | None = None
+    number: int = 0
     approved: Change | None = None
     unknown: Change | None = None
     intent: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,13 +11,14 @@ from engine.contract import Change, to_plain
 from engine.errors import GuardRefused
 from engine.events import ChangePredicted, GuardHeld, NotPredicted
 from engine.execution.approval import Proposal
+from engine.execution.orders import Order
 from engine.execution.waves import defines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from engine.events import Event, Intent
-    from engine.execution.orders import Key, Order, Outcome
+    from engine.execution.orders import Key, Outcome
     from engine.execution.stage import Stage
     from engine.language.model import Approve, Phase, Task
     from engine.registry import Registry
@@ -40,6 +41,13 @@ class Prediction:
     def hosts(self) -> frozenset[str]:
         """Every host that would or could be changed."""
         return frozenset(p.host for p in self.proposals) | self.unpredicted
+
+
+@dataclass(slots=True)
+class _Tally:
+    proposals: list[Proposal] = field(default_factory=list)
+    unpredicted: set[str] = field(default_factory=set)
+    settled: dict[Key, Outcome] = field(default_factory=dict)
 
 
 class Predictor:
@@ -71,8 +79,34 @@ class Predictor:
         Raises:
             GuardRefused: a target is protected.
         """
-        orders: list[Order] = []
-        unpredicted: set[str] = set()
+        cells = self._cells(phase, tasks)
+        orders = [cell for cell in cells if isinstance(cell, Order)]
+        outcomes = {o.order.key: o for o in self._stage.dispatch([order] for order in orders)}
+        tally = _Tally()
+        for cell in cells:
+            if isinstance(cell, NotPredicted):
+                self._leave_open(cell, tally)
+            elif (outcome := outcomes.get(cell.key)) is not None:
+                self._sort(outcome, tally)
+        return Prediction(tuple(tally.proposals), frozenset(tally.unpredicted), tally.settled)
+
+    def propose(self, order: Order, change: Change) -> Proposal:
+        """Make a change known that waits for a yes."""
+        self._tell(
+            ChangePredicted(
+                task=order.task.id,
+                name=order.name,
+                module=order.task.module,
+                host=order.host,
+                item=order.item,
+                change=to_plain(change),
+            )
+        )
+        return Proposal(order.key, order.name, change, self._approve(order))
+
+    def _cells(self, phase: Phase, tasks: Sequence[Task]) -> list[Order | NotPredicted]:
+        """What is to be asked, and what cannot be, in the playbook's order."""
+        cells: list[Order | NotPredicted] = []
         not_known: set[str] = set()
         for task in tasks:
             depends = task.uses & not_known
@@ -81,23 +115,11 @@ class Predictor:
                 continue
             for _, host in self._stage.cells(phase, [task]):
                 if depends:
-                    self._not_predicted(task, host, f"depends on {', '.join(sorted(depends))}")
-                    unpredicted.add(host)
+                    why = f"depends on {', '.join(sorted(depends))}"
+                    cells.append(NotPredicted(task=task.id, name=task.name, host=host, why=why))
                 else:
-                    orders += self._expand(phase, task, host)
-        outcomes = list(self._stage.dispatch([order] for order in orders))
-        place = {order.key: n for n, order in enumerate(orders)}
-        outcomes.sort(key=lambda outcome: place[outcome.order.key])
-        proposals: list[Proposal] = []
-        settled: dict[Key, Outcome] = {}
-        for outcome in outcomes:
-            changing = {p.host for p in proposals}
-            sorted_ = self._sort(outcome, changing, unpredicted)
-            if isinstance(sorted_, Proposal):
-                proposals.append(sorted_)
-            elif sorted_ is not None:
-                settled[sorted_.order.key] = sorted_
-        return Prediction(tuple(proposals), frozenset(unpredicted), settled)
+                    cells += self._expand(phase, task, host)
+        return cells
 
     def _expand(self, phase: Phase, task: Task, host: str) -> list[Order]:
         orders, settled = self._stage.expand(phase, task, host, "predict")
@@ -113,24 +135,25 @@ class Predictor:
         change = msgspec.convert(intent.change, Change)
         return replace(order, unknown=change, intent=intent.intent)
 
-    def _sort(
-        self, outcome: Outcome, changing: set[str], unpredicted: set[str]
-    ) -> Proposal | Outcome | None:
+    def _sort(self, outcome: Outcome, tally: _Tally) -> None:
         """An outcome is a proposal, an end, nothing to do, or the reason why that is not known."""
         order = outcome.order
         if outcome.guard:
             self._refused(outcome)
-        if outcome.failed and order.host in changing:
+        if outcome.failed and any(p.host == order.host for p in tally.proposals):
             # What fails now may well work after the change before it.
-            self._not_predicted(order.task, order.host, outcome.message)
-            unpredicted.add(order.host)
+            why = outcome.message
+            event = NotPredicted(task=order.task.id, name=order.name, host=order.host, why=why)
+            self._leave_open(event, tally)
         elif outcome.failed or outcome.intent:
             self._stage.tell(outcome)
-            return outcome
+            tally.settled[order.key] = outcome
         elif outcome.change is not None:
-            self._predicted(order, outcome.change)
-            return Proposal(order.key, order.name, outcome.change, self._approve(order))
-        return None
+            tally.proposals.append(self.propose(order, outcome.change))
+
+    def _leave_open(self, event: NotPredicted, tally: _Tally) -> None:
+        self._tell(event)
+        tally.unpredicted.add(event.host)
 
     def _approve(self, order: Order) -> Approve:
         entry = self._registry[order.task.module]
@@ -147,18 +170,3 @@ class Predictor:
             )
         )
         raise GuardRefused(f"{order.name} on {order.host}: {outcome.message}")
-
-    def _predicted(self, order: Order, change: Change) -> None:
-        self._tell(
-            ChangePredicted(
-                task=order.task.id,
-                name=order.name,
-                module=order.task.module,
-                host=order.host,
-                item=order.item,
-                change=to_plain(change),
-            )
-        )
-
-    def _not_predicted(self, task: Task, host: str, why: str) -> None:
-        self._tell(NotPredicted(task=task.id, name=task.name, host=host, why=why))

@@ -105,11 +105,11 @@ class Stage:
         except HostError as error:
             order = Order(task, phase, host, mode, task.name, self.memory.data(host), texts)
             return [], [self._settle(order, "failed", error.message)]
-        for label, extra in items:
+        for number, (label, extra) in enumerate(items):
             data = {**self.memory.data(host), **extra}
             scope = Scope(data, texts, self._templates)
             name = name_of(task, self._templates, scope)
-            order = Order(task, phase, host, mode, name, data, texts, item=label)
+            order = Order(task, phase, host, mode, name, data, texts, item=label, number=number)
             if (past := self._past.get(order.key)) is not None:
                 settled.append(_from_past(order, past))
                 if mode != "predict":
@@ -184,7 +184,7 @@ class Stage:
         """Register what a wave's tasks came to, and say that the wave is over."""
         by_cell = {
             cell: list(group)
-            for cell, group in itertools.groupby(sorted(outcomes, key=_cell), key=_cell)
+            for cell, group in itertools.groupby(sorted(outcomes, key=_place), key=_cell)
         }
         for task in tasks:
             for host in self.plan.grid[task.id]:
@@ -196,6 +196,11 @@ class Stage:
 
 def _cell(outcome: Outcome) -> tuple[str, str]:
     return (outcome.order.task.id, outcome.order.host)
+
+
+def _place(outcome: Outcome) -> tuple[str, str, int]:
+    # Items end in any order; their results stand in the loop's.
+    return (*_cell(outcome), outcome.order.number)
 
 
 def _reads(task: Task) -> bool:

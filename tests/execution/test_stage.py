@@ -51,6 +51,18 @@ def test_a_loop_has_an_order_for_each_item(tmp_path: Path) -> None:
     }
 
 
+def test_a_loops_results_stand_in_its_order(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        "investigate:\n"
+        "  - {name: Look, hosts: h1, loop: [main, b, main], when: item != 'b',"
+        ' look: "{{ item }}", register: found}\n',
+    )
+    run(rig)
+    results = rig.stage.memory.data("h1")["found"]["results"]
+    assert [result["skipped"] for result in results] == [False, True, False]
+
+
 def test_a_loop_over_what_is_no_list_fails_its_host(tmp_path: Path) -> None:
     rig = Rig(tmp_path, "investigate:\n  - {name: Look, loop: run_id, look: main}\n")
     assert set(run(rig).values()) == {"failed"}

@@ -47,7 +47,7 @@ def test_what_will_be_run_is_shown_before() -> None:
     args = {"script": "echo one\necho two\n", "args": ["x"]}
     outcome = act("shell", args, here())
     assert outcome.change is not None
-    assert outcome.change.summary == "run echo one … (2 lines)"
+    assert outcome.change.summary == "run echo one … (2 lines) with x"
     assert outcome.change.after == {"script": args["script"], "args": ["x"], "chdir": None}
 
 
