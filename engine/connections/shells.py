@@ -10,15 +10,19 @@ from engine.errors import HostError
 # The program arrives on stdin: nothing of it is in a process list, however long it is, and no
 # login shell's own quoting rules ever see it. `read` takes no byte beyond its line, so what
 # follows is the program's stdin. ${IFS#??} is a newline, which csh would not have in quotes.
-_READ = (
+_TAKE = (
     "_n=0;_t=;while [ $_n -lt $_c ];do IFS= read -r _l||exit 125;"
-    '_t=$_t$_l${IFS#??};_n=$((_n+1));done;eval "unset _c _l _m _n _t;$_t"'
+    "_t=$_t$_l${IFS#??};_n=$((_n+1));done;"
 )
-READER = f"read -r _c||exit 125;{_READ}"
+_RUN = 'eval "unset _c _l _m _n _t;$_t"'
+READER = f"read -r _c||exit 125;{_TAKE}{_RUN}"
 """For `sh -c`: runs what `program` made of a command, read from stdin."""
 
-MARKED_READER = f'read -r _m _c||exit 125;echo "$_m $$";echo "$_m $$" >&2;{_READ}'
-"""The same, but says a marker and its own process id on both streams first."""
+DEAF_READER = f"read -r _c||exit 125;{_TAKE}exec </dev/null;{_RUN}"
+"""The same, but leaves what follows on stdin to whoever else reads it."""
+
+MARKED_READER = f'read -r _m _c||exit 125;echo "$_m $$";echo "$_m $$" >&2;{_TAKE}{_RUN}'
+"""As `READER`, but says a marker and its own process id on both streams first."""
 
 LOGIN_LINE = f"exec /bin/sh -c '{MARKED_READER}' sh"
 """The marked reader as a command line for any login shell."""
