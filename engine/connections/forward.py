@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import socket
 import tempfile
 import threading
+import time
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,9 @@ SOCKET_NAME = ".s.PGSQL.5432"
 """libpq looks for this name in a directory; other clients take any path."""
 
 _PREFIX = "quell-forward-"
+
+_YOUNG = 60.0
+"""Seconds for which a directory is left alone: it may not be locked yet."""
 
 
 class Forward:
@@ -58,14 +61,15 @@ class Forward:
             raise OSError("Python has no unix sockets on this system")
         sweep(Path(tempfile.gettempdir()))
         # mkdtemp's mode is 0700: nobody else on the controller can speak through the link.
-        self._directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        self._directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._claim = _locked(self._directory)
         path = str(self._directory / SOCKET_NAME)
         self._listener = socket.socket(socket.AF_UNIX)
         try:
             self._listener.bind(path)
         except OSError:
             self._listener.close()
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._remove()
             raise
         self._listener.listen(64)
         return path
@@ -81,7 +85,12 @@ class Forward:
                 stream.shutdown(socket.SHUT_RDWR)
         if self._first is not None:
             self._first.close()
+        self._remove()
+
+    def _remove(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)
+        if self._claim is not None:
+            os.close(self._claim)
 
     def _accept(self) -> None:
         while True:
@@ -110,19 +119,26 @@ class Forward:
 
 
 def sweep(directory: Path) -> None:
-    """Remove the directories of processes that were killed before they could."""
+    """Remove the directories of processes that were killed before they could.
+
+    Who is alive is told by a lock and not by a pid: containers may share a temporary directory
+    and have pids of their own.
+    """
     for path in directory.glob(f"{_PREFIX}*"):
-        match = re.fullmatch(_PREFIX + r"(\d+)-.*", path.name)
-        if match and not _runs(int(match[1])):
-            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _YOUNG and (claim := _locked(path)) is not None:
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(claim)
 
 
-def _runs(pid: int) -> bool:
-    # On POSIX this only asks; on Windows it would end the process, but no forward gets here there.
+def _locked(directory: Path) -> int | None:
+    """A descriptor that holds the directory's lock until it is closed; None: another has it."""
+    import fcntl
+
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

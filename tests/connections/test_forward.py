@@ -6,29 +6,47 @@ import os
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from engine.connections.forward import Forward, sweep
 from engine.errors import HostError
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_HOLD = """
+import fcntl, os, sys
+fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
 
 
-def test_directories_of_dead_processes_are_swept(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    stale = tmp_path / f"quell-forward-{ended.pid}-abc"
-    ours = tmp_path / f"quell-forward-{os.getpid()}-abc"
-    others = [tmp_path / "quell-forward-x-abc", tmp_path / "something-else"]
-    for directory in (stale, ours, *others):
+def test_directories_that_nobody_holds_are_swept(tmp_path: Path) -> None:
+    stale, young, held = (tmp_path / f"quell-forward-{name}" for name in ("a", "b", "c"))
+    other = tmp_path / "something-else"
+    for directory in (stale, young, held, other):
         directory.mkdir()
         (directory / ".s.PGSQL.5432").touch()
-    sweep(tmp_path)
+    for directory in (stale, held, other):
+        os.utime(directory, (1, 1))
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, held], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"locked\n"
+        sweep(tmp_path)
     assert not stale.exists()
-    assert all(directory.exists() for directory in (ours, *others))
+    assert all(directory.exists() for directory in (young, held, other))
+
+
+def test_a_forward_holds_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    far, other = socket.socketpair()
+    with other, Forward(lambda: far) as path:
+        os.utime(Path(path).parent, (1, 1))
+        sweep(tmp_path)
+        assert Path(path).exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_controller_without_room_for_a_socket_says_so(

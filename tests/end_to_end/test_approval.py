@@ -78,7 +78,7 @@ def test_step_asks_for_each_change(
 ) -> None:
     asked.sendline("s")
     for change, answer in (
-        (r"first on h1: run echo first >>\"\$1\"", "y"),
+        (r"first on h1: run echo first >>\"\$1\" with \S+", "y"),
         (r"first on h2: .*", "n"),
         (r"second on h1: .*", "n"),
         (r"second on h2: .*", "y"),
