@@ -6,13 +6,16 @@ import re
 
 from engine.connections.base import OsFamily, Platform
 
-PROBE = (
-    "echo QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%:$env:OS ; "
-    "uname -sm; id -u; id -un; echo QUELL3:$SHELL"
-)
+BEFORE = "echo QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%:$env:OS ; "
 """For the host's own shell, whichever it is. cmd fills in `%OS%`, PowerShell `$env:OS`."""
 
-PROBE_AGAIN = "/bin/sh -c 'uname -sm; id -u; id -un; echo QUELL3:'"
+POSIX = "uname -sm; id -u; id -un; echo QUELL3:"
+"""For any shell of a Unix."""
+
+PROBE = BEFORE + POSIX
+"""Both, for the host's own shell."""
+
+PROBE_AGAIN = f"/bin/sh -c '{POSIX}'"
 """For a shell that refuses the first, as tcsh does over `$env`."""
 
 

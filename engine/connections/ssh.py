@@ -1,7 +1,8 @@
-"""A host over SSH: one link for the whole run, a channel for each command and stream."""
+"""A host over SSH: one link for the whole run, shells for commands, a channel for each stream."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -23,7 +24,11 @@ from engine.connections.base import (
 )
 from engine.connections.command import RemoteCommand
 from engine.connections.forward import Forward
+from engine.connections.output import Outputs
+from engine.connections.pool import Shells
 from engine.connections.pumps import join
+from engine.connections.session import NoShell, Shell
+from engine.connections.sessions import Sessions
 from engine.connections.transport import Link, LinkDown, OpenRefused, OpenTimeout
 from engine.errors import DeadlineExceeded, DialRefused, HostError, Unreachable
 
@@ -64,6 +69,9 @@ class SshConnection:
         self._lock = threading.Lock()
         self._probing = threading.Lock()
         self._platform: Platform | None = None
+        self._sessions = Sessions(link, where)
+        self._shells = Shells(self._sessions)
+        self._sessions.spare = self._shells.spare
         self._running: set[RemoteCommand] = set()
 
     @property
@@ -81,13 +89,28 @@ class SshConnection:
 
     def _probe(self) -> Platform:
         said = ""
-        for line in (platforms.PROBE, platforms.PROBE_AGAIN):
-            command = RemoteCommand(self._link, self._where)
-            said = command.run_line(line, b"", _PROBE_TIME).stdout.text
+        for ask in (self._ask_shell, self._ask, self._ask_again):
+            said = ask()
             found = platforms.read(said)
             if found is not None:
                 return found
         raise HostError(f"{self._where}: what system this is was not recognised: {said[:200]!r}")
+
+    def _ask_shell(self) -> str:
+        """Ask through a shell that is kept for what follows: that saves opening one for it."""
+        before = "" if self._shells.proven else platforms.BEFORE
+        command = Script(platforms.POSIX)
+        with contextlib.suppress(NoShell):
+            return self._shells.run(command, Outputs(), _PROBE_TIME, before=before).stdout.text
+        return ""
+
+    def _ask(self) -> str:
+        command = RemoteCommand(self._sessions)
+        return command.run_line(platforms.PROBE, b"", _PROBE_TIME).stdout.text
+
+    def _ask_again(self) -> str:
+        command = RemoteCommand(self._sessions)
+        return command.run_line(platforms.PROBE_AGAIN, b"", _PROBE_TIME).stdout.text
 
     def run(
         self,
@@ -101,12 +124,15 @@ class SshConnection:
         """As in `Connection`."""
         if become is not None:
             raise HostError("becoming another account is not supported yet")
-        remote = RemoteCommand(self._link, self._where, listener=listener)
-        return self._run(remote, command, stdin, timeout)
+        return self._run(command, stdin, timeout, Outputs(listener=listener))
 
     def _run(
-        self, remote: RemoteCommand, command: Argv | Script, stdin: bytes, timeout: float
+        self, command: Argv | Script, stdin: bytes, timeout: float, outputs: Outputs
     ) -> Finished:
+        if not stdin:
+            with contextlib.suppress(NoShell):
+                return self._shells.run(command, outputs, timeout)
+        remote = RemoteCommand(self._sessions, outputs)
         with self._lock:
             self._running.add(remote)
         try:
@@ -163,8 +189,7 @@ class SshConnection:
     def _file(
         self, what: str, script: Script, stdin: bytes, timeout: float, keep: int | None
     ) -> bytes:
-        remote = RemoteCommand(self._link, self._where, keep=keep)
-        finished = self._run(remote, script, stdin, timeout)
+        finished = self._run(script, stdin, timeout, Outputs(keep=keep))
         if finished.status != 0:
             raise HostError(f"{what}: {finished.stderr.text.strip() or 'failed'}")
         return finished.stdout.head
@@ -172,7 +197,7 @@ class SshConnection:
     def interrupt(self) -> None:
         """As in `Connection`; the streams end with the link, which is opened anew when needed."""
         with self._lock:
-            running = list(self._running)
+            running: list[RemoteCommand | Shell] = [*self._running, *self._shells.busy()]
         ending = [threading.Thread(target=remote.end) for remote in running]
         for thread in ending:
             thread.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.connections.output import Keeper, Marked
+from engine.connections.output import Framed, Keeper, Marked
 
 
 def fed(keeper: Keeper, *chunks: bytes) -> Keeper:
@@ -64,3 +64,46 @@ def test_endless_noise_is_not_kept_waiting() -> None:
     for _ in range(100):
         marked.feed(bytes(1000))
     assert keeper.output().size == 100_000
+
+
+MARK = b"=m4rk"
+STREAM = b"+\nbefore= =m4r \0\xff=m4rk 7 \n"
+
+
+@pytest.mark.parametrize("size", range(1, len(STREAM) + 1))
+def test_a_frame_ends_at_its_mark_wherever_the_chunks_end(size: int) -> None:
+    ended: list[bool] = []
+    keeper, framed = Keeper(), Framed(b"+\n", lambda: ended.append(True))
+    framed.begin(MARK, keeper)
+    for start in range(0, len(STREAM), size):
+        framed.feed(STREAM[start : start + size])
+    assert keeper.output().head == b"before= =m4r \0\xff"
+    assert (framed.end, framed.stray, ended) == (b" 7 ", False, [True])
+
+
+def test_a_frame_is_followed_by_the_next() -> None:
+    framed = Framed(b"", lambda: None)
+    for text in (b"one", b"two"):
+        keeper = Keeper()
+        framed.begin(MARK, keeper)
+        framed.feed(text + MARK + b"\n")
+        assert (keeper.output().head, framed.end) == (text, b"")
+        framed.leave()
+
+
+def test_what_stands_in_no_frame_is_noticed() -> None:
+    behind, between = Framed(b"", lambda: None), Framed(b"", lambda: None)
+    keeper = Keeper()
+    behind.begin(MARK, keeper)
+    behind.feed(b"out" + MARK + b"\nlate")
+    assert (keeper.output().head, behind.stray) == (b"outlate", True)
+    between.feed(b"late")
+    assert between.stray
+
+
+def test_without_the_greeting_all_is_output() -> None:
+    keeper, framed = Keeper(), Framed(b"+\n", lambda: None)
+    framed.begin(MARK, keeper)
+    framed.feed(b"This account is not available.\n")
+    assert not framed.greeted
+    assert keeper.output().head == b"This account is not available.\n"

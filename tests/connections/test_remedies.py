@@ -71,10 +71,11 @@ def test_no_message_follows_a_channels_close_in_8000_dials(
     assert before.back()
 
 
+# What is given a stdin has a channel of its own.
 def test_no_message_follows_a_channels_close_in_3000_commands(one_link: SshConnection) -> None:
     before = Resources(one_link)
     command = Script("exit 7")
-    times(3000, lambda _: _expect(one_link.run(command, timeout=30).status, 7))
+    times(3000, lambda _: _expect(one_link.run(command, stdin=b"x", timeout=30).status, 7))
     assert one_link.alive
     assert before.back()
 
@@ -93,7 +94,8 @@ def test_keys_are_agreed_on_anew_while_channels_close(one_link: SshConnection, l
     renewer = threading.Thread(target=renegotiate)
     renewer.start()
     try:
-        times(100, lambda _: _expect(one_link.run(Script("exit 7"), timeout=60).status, 7))
+        command = Script("exit 7")
+        times(100, lambda _: _expect(one_link.run(command, stdin=b"x", timeout=60).status, 7))
     finally:
         done.set()
         renewer.join()

@@ -55,7 +55,7 @@ def test_a_link_that_dies_under_a_command_is_not_mended_by_sending_it_again(
     script = Script('echo once >>"$1"; echo $PPID; sleep 60', (str(log),))
     with ThreadPoolExecutor() as pool:
         running = begun(ssh, pool, script)
-        server = ssh.run(Script("echo $PPID"), timeout=10).stdout.text.strip()
+        server = ssh.run(Script("cut -d ' ' -f 4 /proc/$PPID/stat"), timeout=10).stdout.text.strip()
         lab.h1.exec(["kill", "-KILL", server], check=True)
         with pytest.raises(LinkLost, match="whether it took effect is not known"):
             running.result(30)
@@ -86,9 +86,11 @@ def test_a_start_up_files_noise_is_no_output(opened: Callable[..., Connection], 
 
 
 def test_an_account_without_a_shell_says_so(opened: Callable[..., Connection], lab: Lab) -> None:
-    lab.h1.sshd(2221, {"ForceCommand": "echo not available; exit 1"})
+    forced = "echo >>/srv/forced; echo not available; exit 1"
+    lab.h1.sshd(2221, {"ForceCommand": forced})
     finished = opened(ansible_port=2221).run(Script("echo out"), timeout=10)
     assert (finished.status, finished.stdout.text) == (1, "not available\n")
+    assert lab.h1.exec(["cat", "/srv/forced"], check=True).stdout == "\n"
 
 
 def test_too_many_sessions_are_told_and_nothing_was_run(
@@ -96,10 +98,13 @@ def test_too_many_sessions_are_told_and_nothing_was_run(
 ) -> None:
     lab.h1.sshd(2222, {"MaxSessions": "1"})
     connection = opened(ansible_port=2222)
+    lab.h1.exec(["mkfifo", "/srv/go"], check=True)
     with ThreadPoolExecutor() as pool:
-        running = begun(connection, pool, Script("echo; read -r _ </srv/go; rm /srv/go"))
+        running = begun(connection, pool, Script("echo; read -r _ </srv/go"))
+        with pytest.raises(DeadlineExceeded, match=r"MaxSessions.*; nothing was run"):
+            connection.run(Argv(("true",)), timeout=0.5)
         with pytest.raises(HostError, match=r"nothing was run: .*MaxSessions"):
-            connection.run(Argv(("true",)), timeout=10)
+            connection.run(Argv(("cat",)), stdin=b"x", timeout=10)
         lab.h1.exec(["sh", "-c", "echo >/srv/go"], check=True)
         running.result(30)
 

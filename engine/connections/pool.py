@@ -1,0 +1,134 @@
+"""The shells of one host: as many as are needed at once, within bounds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from engine.connections.session import NoShell, Shell
+from engine.connections.sessions import SessionRefused
+from engine.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from engine.connections.base import Argv, Finished, Script
+    from engine.connections.output import Outputs
+    from engine.connections.sessions import Sessions
+
+SHELLS = 8
+"""Of one host at once: sshd's MaxSessions is 10 by default, and what ends an overdue command needs
+a session too."""
+
+_LEFT = 2
+"""Shells kept open for processes that their commands left behind."""
+
+
+class Shells:
+    """Runs each command in a shell that is free, and opens one where none is.
+
+    Args:
+        sessions: of the host.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        """Open none yet."""
+        self._sessions = sessions
+        self._changed = threading.Condition()
+        self._limit = SHELLS
+        self._idle: list[Shell] = []
+        self._busy: set[Shell] = set()
+        self._left: list[Shell] = []
+
+    def run(
+        self, command: Argv | Script, outputs: Outputs, timeout: float, *, before: str = ""
+    ) -> Finished:
+        """Run a command in a shell.
+
+        Args:
+            command: what to run, without stdin.
+            outputs: takes what it writes.
+            timeout: seconds.
+            before: a line for the account's own shell, if one must be opened for this.
+
+        Raises:
+            NoShell: the host has none as we need it. It was not begun, and none is tried again.
+            DeadlineExceeded: also where none became free in time; then it was not begun either.
+            HostError: as `Connection.run`.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            shell = self._take(before, deadline)
+            try:
+                return shell.run(command, outputs, max(0.01, deadline - time.monotonic()))
+            except SessionRefused:
+                if not self._make_do(shell):
+                    raise
+            except NoShell:
+                self._limit = 0
+                raise
+            finally:
+                self._give_back(shell)
+
+    def _take(self, before: str, deadline: float) -> Shell:
+        with self._changed:
+            while self._limit:
+                while self._idle:
+                    shell = self._idle.pop()
+                    if shell.alive:
+                        self._busy.add(shell)
+                        return shell
+                    shell.close()
+                if len(self._busy) < self._limit:
+                    shell = Shell(self._sessions, before)
+                    self._busy.add(shell)
+                    return shell
+                if not self._changed.wait(deadline - time.monotonic()):
+                    raise DeadlineExceeded(
+                        f"{self._sessions.where}: no session became free in time (as many as its "
+                        f"MaxSessions allows, {SHELLS} at most, were in use); nothing was run"
+                    )
+            raise NoShell
+
+    def _make_do(self, refused: Shell) -> bool:
+        """Whether there are other shells to wait for, where the server opens no more."""
+        with self._changed:
+            others = len(self._busy - {refused}) + len(self._idle)
+            if others:
+                self._limit = others
+            return others > 0
+
+    def _give_back(self, shell: Shell) -> None:
+        done_with = []
+        with self._changed:
+            self._busy.discard(shell)
+            if shell.usable:
+                self._idle.append(shell)
+            elif shell.left:
+                self._left.append(shell)
+            else:
+                done_with.append(shell)
+            if len(self._left) > _LEFT:
+                done_with.append(self._left.pop(0))
+            self._changed.notify()
+        for one in done_with:
+            one.close()
+
+    def busy(self) -> list[Shell]:
+        """Those that run a command now."""
+        with self._changed:
+            return list(self._busy)
+
+    @property
+    def proven(self) -> bool:
+        """Whether one waits for a command."""
+        return bool(self._idle)
+
+    def spare(self) -> bool:
+        """Give up one that is not in use, for a session that is; False if there is none."""
+        with self._changed:
+            unused = self._left or self._idle
+            if not unused:
+                return False
+            shell = unused.pop(0)
+        shell.leave()
+        return True

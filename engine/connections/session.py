@@ -1,0 +1,171 @@
+"""A host's persistent shells: a command costs a round trip and its own process, nothing more."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from engine.connections import loop, shells
+from engine.connections.channels import drain, exit_status, request_exec
+from engine.connections.command import end_group, finished, overdue, status_of
+from engine.connections.output import LINGER, Framed, Marked, Outputs
+from engine.connections.sessions import send
+from engine.errors import LinkLost
+
+if TYPE_CHECKING:
+    import paramiko
+
+    from engine.connections.base import Argv, Finished, Script
+    from engine.connections.sessions import Sessions
+
+_FAREWELL = 2.0
+"""Seconds for a shell that is not needed to end."""
+
+
+class NoShell(Exception):
+    """Our loop found that it cannot do its work on this host; the command was not begun."""
+
+
+class Shell:
+    """One shell on the host, which runs one command after the other.
+
+    Args:
+        sessions: of the host.
+        before: a line for the account's own shell, run before ours takes its place.
+    """
+
+    def __init__(self, sessions: Sessions, before: str = "") -> None:
+        """Nothing is opened before the first command."""
+        self._sessions = sessions
+        self._line = before + shells.LOGIN_LINE
+        self._key = secrets.token_hex(16)
+        self._marker = secrets.token_hex(12)
+        self._woken = threading.Event()
+        self._heard = threading.Event()
+        self._out = Framed(loop.READY, self._wake)
+        self._err = Framed(b"", self._wake)
+        self._stdout = Marked(self._marker, self._out)
+        self._stderr = Marked(self._marker, self._err)
+        self._streams_ended = threading.Event()
+        self._channel: paramiko.Channel | None = None
+        self._ending = False
+        self.usable = True
+        """Whether it may be given another command."""
+        self.left = False
+        """Whether a process that a command left behind may still write to it."""
+
+    def run(self, command: Argv | Script, outputs: Outputs, timeout: float) -> Finished:
+        """Run a command to its end.
+
+        Raises:
+            NoShell: none is to be had; the command was not begun.
+            SessionRefused, Unreachable: nothing was sent.
+            LinkLost: the link or the shell died under it.
+            DeadlineExceeded: the time was over; the command was ended.
+        """
+        started = time.monotonic()
+        deadline = started + timeout
+        mark = f"={secrets.token_hex(16)}"
+        data = loop.order(command, self._key, mark)
+        self._heard.clear()
+        self.usable = False  # until all has gone well
+        try:
+            channel, opening = self._opened(timeout)
+            self._begin(mark.encode(), outputs)
+            in_time = send(channel, opening + data, deadline) and self._await(outputs, deadline)
+            if not in_time:
+                raise overdue(self._sessions, outputs, self._pid, timeout)
+            return finished(self._status(channel), outputs, started)
+        finally:
+            self._out.leave()
+            self._err.leave()
+            self._heard.set()
+
+    def _opened(self, timeout: float) -> tuple[paramiko.Channel, bytes]:
+        """The channel, and what is to be sent before anything else."""
+        if self._channel is not None:
+            return self._channel, b""
+        channel = self._channel = self._sessions.open(timeout)
+        channel.status_event = self._woken
+        self._streams_ended = drain(channel, self._stdout, self._stderr)
+        request_exec(channel, self._line)
+        return channel, shells.on_stdin(loop.program(self._key), b"", self._marker)
+
+    def _begin(self, mark: bytes, outputs: Outputs) -> None:
+        self._out.begin(mark, outputs.stdout)
+        self._err.begin(mark, outputs.stderr)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Wait for a new event from here on: a command's end, or the shell's."""
+        self._woken.clear()
+        if not self.alive:
+            self._woken.set()
+
+    def _wake(self) -> None:
+        if self._out.end is not None and self._err.end is not None:
+            self._woken.set()
+
+    def _await(self, outputs: Outputs, deadline: float) -> bool:
+        """Whether the command ended in time, or the shell did."""
+        if not self._woken.wait(max(0.0, deadline - time.monotonic())):
+            return False
+        said = self._out.end
+        if said is None or self._err.end is None or loop.end(said).last:
+            # The shell ends; what its command wrote is on its way, or is still being written.
+            outputs.grew_quiet(self._streams_ended, deadline)
+        return True
+
+    def _status(self, channel: paramiko.Channel) -> int:
+        if self._out.end is not None and self._err.end is not None:
+            end = loop.end(self._out.end)
+            stray = self._out.stray or self._err.stray
+            self.left = end.last and not self._streams_ended.is_set()
+            self.usable = not (end.last or stray)
+            return end.status
+        if self._pid is None:
+            return status_of(channel, self._sessions)  # of what the account ran in our place
+        status = exit_status(channel)
+        if status is None:
+            raise self._sessions.lost()
+        if not self._out.greeted:
+            raise NoShell
+        if self._ending:
+            return status
+        raise LinkLost(
+            f"{self._sessions.where}: its shell was ended under a command; "
+            f"whether it took effect is not known"
+        )
+
+    @property
+    def _pid(self) -> int | None:
+        return self._stdout.pid or self._stderr.pid
+
+    def end(self) -> None:
+        """End its command from another thread, and wait a moment until `run` has heard of it."""
+        self._ending = True
+        if end_group(self._sessions, self._pid):
+            self._heard.wait(LINGER)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still there, as far as is known."""
+        channel = self._channel
+        return channel is not None and not channel.closed and exit_status(channel) is None
+
+    def close(self) -> None:
+        """Give it up; a process that it left behind can write no more."""
+        if self._channel is not None:
+            self._channel.close()
+
+    def leave(self) -> None:
+        """Let it end, and return when its session is free again."""
+        if self._channel is not None:
+            self._watch()
+            with contextlib.suppress(OSError):
+                self._channel.shutdown_write()
+            self._woken.wait(_FAREWELL)
+            self._channel.close()

@@ -1,0 +1,97 @@
+"""Opening a link's sessions, of which its server allows so many at once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from engine.connections.transport import LinkDown, OpenRefused, OpenTimeout
+from engine.errors import DeadlineExceeded, HostError, LinkLost, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import paramiko
+
+    from engine.connections.transport import Link
+
+_CHUNK = 1024 * 1024
+
+
+class SessionRefused(HostError):
+    """The server opens no further session; nothing was sent."""
+
+
+class Sessions:
+    """Opens sessions of one link.
+
+    Args:
+        link: of the host.
+        where: `user@address`, for messages.
+    """
+
+    def __init__(self, link: Link, where: str) -> None:
+        """Open nothing yet."""
+        self._link = link
+        self.where = where
+        self.spare: Callable[[], bool] = lambda: False
+        """Gives up a session that nobody uses; False if there is none."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the link still stands, as far as is known."""
+        return self._link.is_active()
+
+    def open(self, timeout: float) -> paramiko.Channel:
+        """A session.
+
+        Raises:
+            Unreachable: the link is gone.
+            DeadlineExceeded: the server did not answer within `timeout` seconds.
+            SessionRefused: it allows no more of them.
+        """
+        # The server may still count a session that has just ended: it clears up after it has
+        # answered what came in the same breath. So a refusal is believed the second time.
+        believed = False
+        while True:
+            try:
+                return self._link.open("session", timeout=timeout)
+            except LinkDown as error:
+                raise Unreachable(f"{self.where}: {error}") from error
+            except OpenTimeout as error:
+                raise DeadlineExceeded(
+                    f"{self.where}: no session opened within {timeout:g} s; nothing was run"
+                ) from error
+            except OpenRefused as error:
+                if self.spare():
+                    continue
+                if believed:
+                    raise SessionRefused(
+                        f"{self.where}: no session opened, nothing was run: {error.reason} "
+                        f"(more at once than its MaxSessions?)"
+                    ) from error
+                believed = True
+
+    def lost(self) -> LinkLost:
+        """The error of a command that the link died under."""
+        return LinkLost(
+            f"{self.where}: the SSH connection broke under a command; "
+            f"whether it took effect is not known"
+        )
+
+
+def send(channel: paramiko.Channel, data: bytes, deadline: float) -> bool:
+    """Send all that the other side cares to read.
+
+    Returns:
+        Whether there was time for it.
+    """
+    try:
+        for start in range(0, len(data), _CHUNK):
+            channel.settimeout(max(0.01, deadline - time.monotonic()))
+            channel.sendall(data[start : start + _CHUNK])
+    except TimeoutError:
+        return False
+    except OSError:
+        pass  # it ended without reading all of it, or the link did
+    return True
