@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +122,11 @@ class _Reader:
             self.loader = _LOADER(self.text.text)
             value = self._document()
         except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            if mark and "nesting depth" in str(error):
+                # libyaml reads ahead, so its own bound may come first: ours lies before that.
+                before = self.text.text[: mark.index]
+                return _Reader(replace(self.text, text=before)).document()
             self.problems.append(_syntax_problem(self.text, error))
         if self.problems:
             raise InputError(*self.problems)

@@ -112,6 +112,9 @@ def parse(path: str, data: bytes) -> Document:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
+        if "nesting depth" in (error.problem or "") and error.problem_mark:
+            # libyaml reads ahead, so its own bound may come first: our bound lies before that.
+            return parse(path, text[: error.problem_mark.index].encode())
         fault = explain(error, lines)
         builder.note(fault.message, fault.line, fault.column, fault.hint)
         raise InputError(*builder.problems) from None
