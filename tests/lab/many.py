@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from tests.lab.delay import Delay
 from tests.lab.namespace import Namespace
+from tests.lab.ports import free_port
 from tests.lab.sshd import make_key, prepare, start_sshd
 
 _OPTIONS = {
@@ -26,21 +28,26 @@ class ManyHosts:
 
     Args:
         count: how many addresses `known_hosts` and the inventory have.
+        round_trip: seconds to them; it is a proxy that makes them far.
     """
 
     user = "root"
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, round_trip: float = 0.0) -> None:
         self.addresses = [f"127.0.{1 + n // 250}.{1 + n % 250}" for n in range(count)]
         self.directory = Path(tempfile.mkdtemp(prefix=f"quell-many-{os.getpid()}-"))
         self._machine = Namespace("many", network=False)
+        self._distance = ExitStack()
         try:
             client = make_key(self.directory / "id_ed25519")
             self.key_path = client.path
             self.known_hosts = self.directory / "known_hosts"
             key = prepare(self._machine, client)
-            self.port = _free_port()
+            self.port = free_port()
             start_sshd(self._machine, "0.0.0.0", self.port, _OPTIONS)
+            if round_trip:
+                delay = Delay("127.0.0.1", self.port, round_trip, "0.0.0.0")
+                self.port = self._distance.enter_context(delay).port
         except BaseException:
             self.close()
             raise
@@ -73,11 +80,6 @@ many:
 
     def close(self) -> None:
         """End the server and remove the files."""
+        self._distance.close()
         self._machine.close()
         shutil.rmtree(self.directory)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])

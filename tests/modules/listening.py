@@ -38,14 +38,6 @@ time.sleep(600)
 """
 
 
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def listener(
     port: int, *manner: str, address: str = "127.0.0.1"

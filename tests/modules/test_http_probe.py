@@ -8,8 +8,8 @@ import pytest
 
 from engine.contract import ModuleFailed
 from engine.errors import LinkLost, Unreachable
+from tests.lab.ports import free_port
 from tests.modules.fakes import FakeConnection, here, target
-from tests.modules.listening import free_port
 from tests.modules.sequence import module, probe
 from tests.modules.servers import certificate, http_server, saying
 

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from engine.contract import GuardRefused, ModuleFailed
+from tests.lab.ports import free_port
 from tests.modules.fakes import FakeConnection, here, target
-from tests.modules.listening import free_port, listener, listens
+from tests.modules.listening import listener, listens
 from tests.modules.sequence import act, module
 
 pytestmark = pytest.mark.lab

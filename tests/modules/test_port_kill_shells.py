@@ -16,8 +16,9 @@ from msgspec import structs
 
 from engine.connections.base import Argv, Finished, Output, Script
 from engine.contract import GuardRefused, ModuleFailed
+from tests.lab.ports import free_port
 from tests.modules.fakes import FakeConnection, target
-from tests.modules.listening import free_port, listener
+from tests.modules.listening import listener
 from tests.modules.sequence import act, module
 
 if TYPE_CHECKING:
