@@ -51,11 +51,13 @@ writes() {
     done
     return 1
   fi
+  session $$
+  _q_ours=$_q_session
   session $1 && [ "$_q_state" != Z ] || return
   [ $_q_session -gt $_q_from ] || [ $_q_session -eq $_q_ours ]
 }
 leaves() {
-  [ $_q_last -ge $_q_from ] && [ $_q_last -le $((_q_from + 500)) ] || return 0
+  [ $_q_last -gt $_q_from ] && [ $_q_last -le $((_q_from + 500)) ] || return 0
   _q_pid=$_q_from
   while [ $_q_pid -lt $_q_last ]; do
     _q_pid=$((_q_pid + 1))
@@ -69,12 +71,9 @@ exec 3>&2 9<<end
 end
 read -r _q_line <&9
 exec 2>>/proc/self/fd/9
-: & _q_pid=$!
-wait $_q_pid
 newest
-[ $_q_last -ge $_q_pid ] && [ $_q_last -le $((_q_pid + 100)) ] && [ -r /proc/1/stat ] || exit
-[ /proc/self/fd/1 -ef /proc/$$/fd/1 ] && session $$ || exit
-_q_ours=$_q_session
+[ $_q_last -ge $$ ] && [ $_q_last -le $(($$ + 1000)) ] && [ -r /proc/1/stat ] || exit
+[ /proc/self/fd/1 -ef /proc/$$/fd/1 ] || exit
 trap _q_end=end TERM
 echo +
 while read -r _q_line _q_mark _q_kind && [ "$_q_line" = "$1" ]; do

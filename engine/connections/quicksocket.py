@@ -10,6 +10,9 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
+_AHEAD = 64 * 1024
+"""Bytes read at once."""
+
 _USER_TIMEOUT = 30
 """Seconds that what was sent may stay unacknowledged; keepalive alone finds no dead peer."""
 
@@ -18,15 +21,21 @@ class QuickSocket(socket.socket):
     """A TCP socket that neither holds back small packets nor their acknowledgements.
 
     sshd leaves Nagle's algorithm on for forwards: each delayed acknowledgement of ours would
-    cost 40 ms. The kernel forgets TCP_QUICKACK, so it is set again after each read.
+    cost 40 ms. The kernel forgets TCP_QUICKACK, so it is set again after each read. paramiko asks
+    for a message's length and for the rest of it one after the other, and for the next message
+    then: what has come is read at once, and kept until it is asked for.
     """
 
+    _held = b""
+
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """Read, then acknowledge at once."""
-        data = super().recv(size, flags)
-        if hasattr(socket, "TCP_QUICKACK"):
-            with contextlib.suppress(OSError):
-                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        """Read, and acknowledge at once."""
+        if not self._held:
+            self._held = super().recv(max(size, _AHEAD), flags)
+            if hasattr(socket, "TCP_QUICKACK"):
+                with contextlib.suppress(OSError):
+                    self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        data, self._held = self._held[:size], self._held[size:]
         return data
 
 

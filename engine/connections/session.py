@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from engine.connections.base import Argv, Finished, Script
     from engine.connections.sessions import Sessions
 
+_NONCE = 8
+"""Bytes that nobody guesses. The shell reads each of their digits with a system call."""
+
 _FAREWELL = 2.0
 """Seconds for a shell that is not needed to end."""
 
@@ -41,8 +44,8 @@ class Shell:
         """Nothing is opened before the first command."""
         self._sessions = sessions
         self._line = before + shells.LOGIN_LINE
-        self._key = secrets.token_hex(16)
-        self._marker = secrets.token_hex(12)
+        self._key = secrets.token_hex(_NONCE)
+        self._marker = secrets.token_hex(_NONCE)
         self._woken = threading.Event()
         self._heard = threading.Event()
         self._out = Framed(loop.READY, self._wake)
@@ -68,7 +71,7 @@ class Shell:
         """
         started = time.monotonic()
         deadline = started + timeout
-        mark = f"={secrets.token_hex(16)}"
+        mark = f"={secrets.token_hex(_NONCE)}"
         data = loop.order(command, self._key, mark)
         self._heard.clear()
         self.usable = False  # until all has gone well

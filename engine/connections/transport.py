@@ -46,6 +46,9 @@ _LOGGER = "engine.connections.paramiko"
 # What matters is raised; what paramiko would log besides must not land in the console.
 logging.getLogger(_LOGGER).setLevel(logging.CRITICAL + 1)
 
+_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+"""Preferred: they need no MAC, which paramiko compares byte by byte."""
+
 _WINDOW = 4 * 1024 * 1024
 _PACKET = 32 * 1024
 
@@ -106,6 +109,8 @@ class Link(_Transport):
     def __init__(self, sock: socket.socket | paramiko.Channel) -> None:
         """Take a connected socket, or another link's channel; nothing is sent yet."""
         super().__init__(sock, default_window_size=_WINDOW, default_max_packet_size=_PACKET)
+        options = self.get_security_options()
+        options.ciphers = (*_CIPHERS, *(c for c in options.ciphers if c not in _CIPHERS))
         self.set_log_channel(_LOGGER)
         self._refused: dict[int, OpenRefused] = {}
         self._late: dict[int, paramiko.Channel] = {}

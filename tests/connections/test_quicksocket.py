@@ -66,3 +66,15 @@ def test_a_resolver_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyP
     with pytest.raises(socket.gaierror, match=r"no answer from the resolver within 0\.1 s"):
         connect("app1", 22, 0.1)
     answer.set()
+
+
+def test_what_was_read_ahead_is_handed_out_in_order(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, peer = pair
+    peer.sendall(b"0123456789")
+    assert [ours.recv(size) for size in (4, 4, 4)] == [b"0123", b"4567", b"89"]
+    peer.sendall(b"abc")
+    assert ours.recv(1) == b"a"
+    peer.close()
+    assert [ours.recv(9), ours.recv(9)] == [b"bc", b""]

@@ -159,6 +159,11 @@ def test_the_link_uses_the_quick_socket(link: Link) -> None:
     assert isinstance(link.sock, QuickSocket)
 
 
+def test_the_link_needs_no_mac(link: Link) -> None:
+    assert link.get_security_options().ciphers[0] == "aes128-gcm@openssh.com"
+    assert "aes128-gcm@openssh.com" in repr(link)
+
+
 def test_a_unix_socket_is_dialled_by_its_path(one_link: Connection, ssh_server: Server) -> None:
     with one_link.dial(Unix(ssh_server.path), timeout=10) as stream:
         stream.sendall(b"ping")
