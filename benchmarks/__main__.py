@@ -23,12 +23,21 @@ PAGE = programs.ROOT / "docs" / "benchmarks.md"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a part needs: the programs, a directory of its own, numbers of hosts and of runs."""
+    """What a part needs.
+
+    Args:
+        programs: which are measured.
+        directory: of the part's own.
+        hosts: how many.
+        runs: how often each is timed.
+        latency: milliseconds of round trip to the hosts.
+    """
 
     programs: programs.Programs
     directory: Path
     hosts: tuple[int, ...]
     runs: int
+    latency: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +59,11 @@ def _startup(setting: Setting) -> Generator[str]:
 
 
 def _fleet(setting: Setting) -> Generator[str]:
-    with ManyHosts(max(setting.hosts)) as many:
-        yield from _compared(fleet.cases(setting.programs, many, setting.hosts), setting.runs)
+    for latency in setting.latency:
+        with ManyHosts(max(setting.hosts), latency / 1000) as many:
+            away = f", {latency} ms away" if latency else ""
+            cases = fleet.cases(setting.programs, many, setting.hosts, away)
+            yield from _compared(cases, setting.runs)
 
 
 def _scale(setting: Setting) -> Generator[str]:
@@ -83,7 +95,9 @@ def main() -> int:
         installed = programs.install()
         for name in options.parts:
             with tempfile.TemporaryDirectory(prefix="quell-bench-") as directory:
-                setting = Setting(installed, Path(directory), options.hosts, options.runs)
+                setting = Setting(
+                    installed, Path(directory), options.hosts, options.runs, options.latency
+                )
                 text = _measure(name, setting)
             document.write(options.page, name, text)
     except ContenderFailed as failure:
@@ -118,6 +132,10 @@ def _options() -> argparse.Namespace:
         "--hosts", type=_counts, default="1,10,50", help="numbers of hosts (default 1,10,50)"
     )
     parser.add_argument(
+        "--latency", type=_numbers, default="0,20",
+        help="milliseconds of round trip to the hosts (default 0,20)",
+    )  # fmt: skip
+    parser.add_argument(
         "--page", type=Path, default=PAGE, help="where to write (default docs/benchmarks.md)"
     )
     options = parser.parse_args()
@@ -125,8 +143,12 @@ def _options() -> argparse.Namespace:
     return options
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
+
+
 def _counts(text: str) -> tuple[int, ...]:
-    counts = tuple(int(count) for count in text.split(","))
+    counts = _numbers(text)
     if min(counts) < 1:
         raise argparse.ArgumentTypeError("one host at least")
     return counts

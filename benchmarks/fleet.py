@@ -17,15 +17,15 @@ COMMANDS = 10
 CURVE = "-o KexAlgorithms=curve25519-sha256"
 
 
-def cases(programs: Programs, many: ManyHosts, counts: Sequence[int]) -> Generator[Case]:
-    """One case a number of hosts."""
+def cases(programs: Programs, many: ManyHosts, counts: Sequence[int], away: str) -> Generator[Case]:
+    """One case a number of hosts; the titles end with how far they are `away`."""
     for count in counts:
         directory = many.directory / f"hosts-{count}"
         directory.mkdir()
         hosts = many.addresses[:count]
         plural = "" if count == 1 else "s"
         yield Case(
-            f"{COMMANDS} commands on {count} host{plural}",
+            f"{COMMANDS} commands on {count} host{plural}{away}",
             (
                 *_quell(programs, many, directory, hosts),
                 *_paramiko(programs, many, directory, hosts),
