@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BENCH ?= all
 export PYTHON
+# Empty is unset: without compiled files each run would compile all of the tests anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +24,7 @@ test: packages $(VENV)/.tools ## run all tests, on real servers that they start 
 	$(PYTEST)
 
 unit: $(VENV)/.tools ## run the tests that need no servers, in less than half a minute
-	$(PYTEST) -m "not lab and not sweep"
+	$(PYTEST) --numprocesses auto -m "not lab and not sweep"
 
 sweep: packages $(VENV)/.tools ## run the long counts: thousands of commands, dials, kills
 	$(PYTEST) -m sweep --timeout 3600

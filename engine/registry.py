@@ -13,7 +13,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -93,7 +93,7 @@ class Registry:
         self._entries: dict[str, Entry] = {}
         for info in pkgutil.iter_modules(modules.__path__):
             self._load[info.name.rstrip("_")] = _importer(f"modules.{info.name}")
-        for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        for point in _installed():
             self._load[point.name] = point.load
         for path in paths:
             if not path.is_dir():
@@ -119,6 +119,12 @@ class Registry:
         if name not in self._entries:
             self._entries[name] = _entry(name, self._load[name]())
         return self._entries[name]
+
+
+@cache
+def _installed() -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Looked up once: the metadata of every installed distribution is read for it."""
+    return tuple(importlib.metadata.entry_points(group=ENTRY_POINTS))
 
 
 def _importer(qualified: str) -> Callable[[], ModuleType]:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -39,14 +40,16 @@ def test_directories_that_nobody_holds_are_swept(tmp_path: Path) -> None:
     assert all(directory.exists() for directory in (young, held, other))
 
 
-def test_a_forward_holds_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_a_forward_holds_its_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     far, other = socket.socketpair()
-    with other, Forward(lambda: far) as path:
-        os.utime(Path(path).parent, (1, 1))
-        sweep(tmp_path)
-        assert Path(path).exists()
-    assert list(tmp_path.iterdir()) == []
+    # A socket's path must be short, and pytest's own directories may not be.
+    with other, tempfile.TemporaryDirectory() as short:
+        monkeypatch.setattr("tempfile.tempdir", short)
+        with Forward(lambda: far) as path:
+            os.utime(Path(path).parent, (1, 1))
+            sweep(Path(short))
+            assert Path(path).exists()
+        assert list(Path(short).iterdir()) == []
 
 
 def test_a_controller_without_room_for_a_socket_says_so(

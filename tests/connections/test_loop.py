@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -31,16 +32,20 @@ def sh(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def said(sh: Path, *commands: Argv | Script, extra: bytes = b"") -> tuple[list[str], str]:
     """What the loop says to commands one after the other: its stdout by lines, its stderr."""
     orders = [loop.order(command, KEY, f"=m{n}") for n, command in enumerate(commands)]
-    done = subprocess.run(
-        [sh, "-c", loop.program(KEY), "sh"],
-        input=b"".join(orders) + extra,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    ready, *lines = done.stdout.decode().splitlines(keepends=True)
+    with subprocess.Popen(
+        [sh, "-c", loop.program(KEY), "sh"], stdin=PIPE, stdout=PIPE, stderr=PIPE
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdin.write(b"".join(orders) + extra)
+        process.stdin.close()
+        process.wait(60)
+        # Not up to their ends: what a command left behind may hold them open.
+        out, err = (os.read(pipe.fileno(), 65536) for pipe in (process.stdout, process.stderr))
+    ready, *lines = out.decode().splitlines(keepends=True)
     assert ready.encode() == loop.READY
-    return lines, done.stderr.decode()
+    return lines, err.decode()
 
 
 def ends(sh: Path, text: str) -> loop.End:
