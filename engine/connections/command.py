@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine.connections import shells
 from engine.connections.base import Argv, Finished, Script
 from engine.connections.channels import drain, exit_status, request_exec
+from engine.connections.ending import Leader, told
 from engine.connections.output import LINGER, Marked, Outputs
 from engine.connections.sessions import send
 from engine.errors import DeadlineExceeded, HostError
@@ -63,7 +64,7 @@ class RemoteCommand:
             request_exec(channel, line)
             in_time = self._send(channel, stdin, deadline) and self._await(channel, ended, deadline)
             if not in_time:
-                raise overdue(self._sessions, self._outputs, self._pid, timeout)
+                raise overdue(self._sessions, self._outputs, self._leader, timeout)
             status = status_of(channel, self._sessions)
         finally:
             self._heard.set()
@@ -85,12 +86,13 @@ class RemoteCommand:
         return True
 
     @property
-    def _pid(self) -> int | None:
-        return self._stdout.pid or self._stderr.pid
+    def _leader(self) -> Leader | None:
+        pid = self._stdout.pid or self._stderr.pid
+        return Leader(pid) if pid else None
 
     def end(self) -> None:
         """End the command from another thread, and wait a moment until `run` has heard of it."""
-        if end_group(self._sessions, self._pid):
+        if end_command(self._sessions, self._leader):
             self._heard.wait(LINGER)
 
 
@@ -116,22 +118,21 @@ def finished(status: int, outputs: Outputs, started: float) -> Finished:
 
 
 def overdue(
-    sessions: Sessions, outputs: Outputs, pid: int | None, timeout: float
+    sessions: Sessions, outputs: Outputs, leader: Leader | None, timeout: float
 ) -> DeadlineExceeded:
     """End a command whose time is over; the error says what is known of it."""
-    outcome = "it was ended" if end_group(sessions, pid) else "whether it has ended is not known"
+    outcome = told(gone=end_command(sessions, leader))
     return DeadlineExceeded(
         f"not done within {round(timeout, 2):g} s; {outcome}",
         {"stdout": outputs.stdout.output().text, "stderr": outputs.stderr.output().text},
     )
 
 
-def end_group(sessions: Sessions, pid: int | None) -> bool:
-    """End a process group on the host, by its leader; whether it is known to have ended."""
+def end_command(sessions: Sessions, leader: Leader | None) -> bool:
+    """End a command on the host; whether all of it is known to have ended."""
     # By another channel: RFC 4254's `signal` request is refused for root logins.
-    if pid is None:
+    if leader is None:
         return False
     with contextlib.suppress(HostError):
-        script = Script(shells.KILL, (str(pid),))
-        return RemoteCommand(sessions).run(script, b"", _KILL_TIME).status == 0
+        return RemoteCommand(sessions).run(leader.end, b"", _KILL_TIME).status == 0
     return False

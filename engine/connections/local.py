@@ -6,7 +6,6 @@ import contextlib
 import os
 import platform as machine
 import secrets
-import signal
 import socket
 import subprocess
 import threading
@@ -16,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from engine.connections import shells
+from engine.connections import ending, shells
 from engine.connections.base import (
     Address,
     Argv,
@@ -37,8 +36,8 @@ from engine.errors import DeadlineExceeded, DialRefused, HostError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-GRACE = 1.0
-"""Seconds between TERM and KILL."""
+_REAPED = 1.0
+"""Seconds until the kernel has told us of a process that was ended."""
 
 _CHUNK = 64 * 1024
 
@@ -229,9 +228,9 @@ class _Running:
         deadline = started + timeout
         readers = self._pump()
         if not self._ended.wait(max(0.0, deadline - time.monotonic())):
-            self._kill()
+            outcome = ending.told(gone=self._kill())
             found = {"stdout": self.stdout.output().text, "stderr": self.stderr.output().text}
-            raise DeadlineExceeded(f"not done within {round(timeout, 2):g} s; it was ended", found)
+            raise DeadlineExceeded(f"not done within {round(timeout, 2):g} s; {outcome}", found)
         # A child that it left behind may hold the output open, and then still write to it unread.
         linger = min(deadline, time.monotonic() + LINGER)
         for reader in readers:
@@ -248,19 +247,16 @@ class _Running:
         if not self._ended.is_set():
             self._kill()
 
-    def _kill(self) -> None:
-        if not hasattr(os, "killpg"):
+    def _kill(self) -> bool:
+        """Whether all of it is known to have ended."""
+        if os.name == "posix":
+            script = ending.Leader(self._process.pid).end
+            argv = ["/bin/sh", "-c", script.text, "sh", *script.args]
+            gone = subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode == 0
+        else:
             self._process.kill()
-            return
-        group = self._process.pid
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGTERM)
-            until = time.monotonic() + GRACE
-            while time.monotonic() < until:
-                os.killpg(group, 0)  # raises when the last of the group is gone
-                time.sleep(0.02)
-            os.killpg(group, signal.SIGKILL)
-        self._ended.wait(GRACE)
+            gone = True
+        return self._ended.wait(_REAPED) and gone
 
 
 def _start(target: object, *arguments: object) -> threading.Thread:

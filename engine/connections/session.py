@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from engine.connections import loop, shells
 from engine.connections.channels import drain, exit_status, request_exec
-from engine.connections.command import end_group, finished, overdue, status_of
+from engine.connections.command import end_command, finished, overdue, status_of
+from engine.connections.ending import Leader
 from engine.connections.output import LINGER, Framed, Marked, Outputs
 from engine.connections.sessions import send
 from engine.errors import LinkLost
@@ -80,7 +81,7 @@ class Shell:
             self._begin(mark.encode(), outputs)
             in_time = send(channel, opening + data, deadline) and self._await(outputs, deadline)
             if not in_time:
-                raise overdue(self._sessions, outputs, self._pid, timeout)
+                raise overdue(self._sessions, outputs, self._leader, timeout)
             return finished(self._status(channel), outputs, started)
         finally:
             self._out.leave()
@@ -129,7 +130,7 @@ class Shell:
             self.left = end.last and not self._streams_ended.is_set()
             self.usable = not (end.last or stray)
             return end.status
-        if self._pid is None:
+        if self._leader is None:
             return status_of(channel, self._sessions)  # of what the account ran in our place
         status = exit_status(channel)
         if status is None:
@@ -144,13 +145,14 @@ class Shell:
         )
 
     @property
-    def _pid(self) -> int | None:
-        return self._stdout.pid or self._stderr.pid
+    def _leader(self) -> Leader | None:
+        pid = self._stdout.pid or self._stderr.pid
+        return Leader(pid, loop=True) if pid else None
 
     def end(self) -> None:
         """End its command from another thread, and wait a moment until `run` has heard of it."""
         self._ending = True
-        if end_group(self._sessions, self._pid):
+        if end_command(self._sessions, self._leader):
             self._heard.wait(LINGER)
 
     @property
