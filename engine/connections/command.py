@@ -13,7 +13,7 @@ from engine.connections.base import Argv, Finished, Script
 from engine.connections.channels import drain, exit_status, request_exec
 from engine.connections.ending import Leader, told
 from engine.connections.output import LINGER, Marked, Outputs
-from engine.connections.sessions import send
+from engine.connections.sessions import SessionRefused, send
 from engine.errors import DeadlineExceeded, HostError
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from engine.connections.sessions import Sessions
 
 _KILL_TIME = 5.0
-"""Seconds to wait for the word that an overdue command was ended."""
+"""Seconds to wait for the word that an overdue command was ended, on a host that answers."""
+
+_PATIENCE = 1.5
+"""Seconds for a host to show that it does."""
 
 
 class RemoteCommand:
@@ -42,8 +45,16 @@ class RemoteCommand:
         self._stdout = Marked(self._marker, self._outputs.stdout)
         self._stderr = Marked(self._marker, self._outputs.stderr)
 
-    def run(self, command: Argv | Script, stdin: bytes, timeout: float) -> Finished:
+    def run(
+        self, command: Argv | Script, stdin: bytes, timeout: float, patience: float | None = None
+    ) -> Finished:
         """Run a command through the host's `sh`, whatever the account's own shell is.
+
+        Args:
+            command: what to run.
+            stdin: given to it, then closed.
+            timeout: seconds.
+            patience: seconds for the session to be opened, if there are fewer for that.
 
         Raises:
             Unreachable: the link is gone; nothing was sent.
@@ -52,13 +63,15 @@ class RemoteCommand:
             HostError: the server runs no command for us.
         """
         data = shells.on_stdin(shells.program(command), stdin, self._marker)
-        return self.run_line(shells.LOGIN_LINE, data, timeout)
+        return self.run_line(shells.LOGIN_LINE, data, timeout, patience)
 
-    def run_line(self, line: str, stdin: bytes, timeout: float) -> Finished:
+    def run_line(
+        self, line: str, stdin: bytes, timeout: float, patience: float | None = None
+    ) -> Finished:
         """Run a line of the account's own shell. Raises as `run`."""
         started = time.monotonic()
         deadline = started + timeout
-        channel = self._sessions.open(timeout)
+        channel = self._sessions.open(timeout if patience is None else patience)
         try:
             ended = drain(channel, self._stdout, self._stderr)
             request_exec(channel, line)
@@ -134,5 +147,13 @@ def end_command(sessions: Sessions, leader: Leader | None) -> bool:
     if leader is None:
         return False
     with contextlib.suppress(HostError):
-        return RemoteCommand(sessions).run(leader.end, b"", _KILL_TIME).status == 0
+        try:
+            return _end(sessions, leader)
+        except SessionRefused:
+            with sessions.apart() as others:
+                return _end(others, leader)
     return False
+
+
+def _end(sessions: Sessions, leader: Leader) -> bool:
+    return RemoteCommand(sessions).run(leader.end, b"", _KILL_TIME, _PATIENCE).status == 0

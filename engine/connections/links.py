@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.connections.credentials import Credentials
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 HANDSHAKES = 32
 """How many connects may be under way at once: more overflow servers' listen queues."""
+
+_SOON = 5.0
+"""Seconds for one more link to a host that let us in before."""
 
 
 class Links:
@@ -99,7 +104,12 @@ def _open(settings: Settings, credentials: Credentials, reach: Reach | None) -> 
     from engine.connections.ssh import SshConnection
 
     link = connect(settings, credentials, reach)
-    return SshConnection(link, f"{settings.user}@{settings.address}")
+    soon = replace(settings, timeout=min(settings.timeout, _SOON))
+    return SshConnection(
+        link,
+        f"{settings.user}@{settings.address}",
+        partial(connect, soon, credentials, reach),
+    )
 
 
 class LazyConnection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from engine.connections.transport import LinkDown, OpenRefused, OpenTimeout
 from engine.errors import DeadlineExceeded, HostError, LinkLost, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import paramiko
 
@@ -28,11 +29,13 @@ class Sessions:
     Args:
         link: of the host.
         where: `user@address`, for messages.
+        another: opens one more link to the host; none where there is no need for it.
     """
 
-    def __init__(self, link: Link, where: str) -> None:
+    def __init__(self, link: Link, where: str, another: Callable[[], Link] | None = None) -> None:
         """Open nothing yet."""
         self._link = link
+        self._another = another
         self.where = where
         self.spare: Callable[[], bool] = lambda: False
         """Gives up a session that nobody uses; False if there is none."""
@@ -71,6 +74,22 @@ class Sessions:
                         f"(more at once than its MaxSessions?)"
                     ) from error
                 believed = True
+
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[Sessions]:
+        """Sessions of a link of their own, for what must be done where this one has none left.
+
+        Raises:
+            SessionRefused: there is no such link.
+            Unreachable: it cannot be opened.
+        """
+        if self._another is None:
+            raise SessionRefused(f"{self.where}: no session is left, and no link to open one on")
+        link = self._another()
+        try:
+            yield Sessions(link, self.where)
+        finally:
+            link.close()
 
     def lost(self) -> LinkLost:
         """The error of a command that the link died under."""

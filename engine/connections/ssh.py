@@ -33,6 +33,7 @@ from engine.connections.transport import Link, LinkDown, OpenRefused, OpenTimeou
 from engine.errors import DeadlineExceeded, DialRefused, HostError, Unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     import paramiko
@@ -60,16 +61,17 @@ class SshConnection:
     Args:
         link: authenticated.
         where: `user@address`, for messages.
+        another: opens one more link to the host.
     """
 
-    def __init__(self, link: Link, where: str) -> None:
+    def __init__(self, link: Link, where: str, another: Callable[[], Link] | None = None) -> None:
         """Take over the link."""
         self._link = link
         self._where = where
         self._lock = threading.Lock()
         self._probing = threading.Lock()
         self._platform: Platform | None = None
-        self._sessions = Sessions(link, where)
+        self._sessions = Sessions(link, where, another)
         self._shells = Shells(self._sessions)
         self._sessions.spare = self._shells.spare
         self._running: set[RemoteCommand] = set()
