@@ -207,7 +207,7 @@ class Connection(Protocol):
         Raises:
             Unreachable: there is no link; nothing was sent.
             LinkLost: the link died; it may have run.
-            DeadlineExceeded: the time was over.
+            DeadlineExceeded: the time was over; `Overdue` if the command had begun.
         """
         ...
 

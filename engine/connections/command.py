@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from engine.connections import shells
 from engine.connections.base import Argv, Finished, Script
 from engine.connections.channels import drain, exit_status, request_exec
-from engine.connections.ending import Leader, told
+from engine.connections.ending import Leader
 from engine.connections.output import LINGER, Marked, Outputs
 from engine.connections.sessions import SessionRefused, send
-from engine.errors import DeadlineExceeded, HostError
+from engine.errors import HostError, Overdue
 
 if TYPE_CHECKING:
     import paramiko
@@ -59,7 +59,7 @@ class RemoteCommand:
         Raises:
             Unreachable: the link is gone; nothing was sent.
             LinkLost: it died on the way.
-            DeadlineExceeded: the time was over; the command's process group was ended.
+            DeadlineExceeded: the time was over; `Overdue` if it had begun.
             HostError: the server runs no command for us.
         """
         data = shells.on_stdin(shells.program(command), stdin, self._marker)
@@ -130,15 +130,11 @@ def finished(status: int, outputs: Outputs, started: float) -> Finished:
     return Finished(status, outputs.stdout.output(), outputs.stderr.output(), seconds)
 
 
-def overdue(
-    sessions: Sessions, outputs: Outputs, leader: Leader | None, timeout: float
-) -> DeadlineExceeded:
+def overdue(sessions: Sessions, outputs: Outputs, leader: Leader | None, timeout: float) -> Overdue:
     """End a command whose time is over; the error says what is known of it."""
-    outcome = told(gone=end_command(sessions, leader))
-    return DeadlineExceeded(
-        f"not done within {round(timeout, 2):g} s; {outcome}",
-        {"stdout": outputs.stdout.output().text, "stderr": outputs.stderr.output().text},
-    )
+    gone = end_command(sessions, leader)
+    found = {"stdout": outputs.stdout.output().text, "stderr": outputs.stderr.output().text}
+    return Overdue(timeout, found, gone=gone)
 
 
 def end_command(sessions: Sessions, leader: Leader | None) -> bool:

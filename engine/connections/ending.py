@@ -173,8 +173,3 @@ class Leader:
     def end(self) -> Script:
         """What ends the command."""
         return Script(END, self.args)
-
-
-def told(*, gone: bool) -> str:
-    """What is said of a command whose time was over."""
-    return "it was ended" if gone else "whether it has ended is not known"

@@ -43,7 +43,7 @@ def connect(settings: Settings, credentials: Credentials, reach: Reach | None = 
         key = HostKey(shown.get_name(), shown.asbytes())
         known = credentials.known_hosts(settings.known_hosts)
         known.check(server(settings), key)
-        authenticate(link, settings, credentials, _remaining(settings, deadline))
+        authenticate(link, settings, credentials, deadline)
     except BaseException:
         link.close()
         raise
@@ -65,7 +65,8 @@ def _jump(settings: Settings, reach: Reach | None) -> Link | None:
         return reach(settings.jump)
     except Unreachable as error:
         raise Unreachable(
-            f"{where(settings)}: jump host {settings.jump.name}: {error.message}"
+            f"{where(settings)}: jump host {settings.jump.name}: {error.message}",
+            lasting=error.lasting,
         ) from error
 
 

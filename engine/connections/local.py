@@ -31,7 +31,7 @@ from engine.connections.base import (
 )
 from engine.connections.forward import Forward
 from engine.connections.output import LINGER, Keeper
-from engine.errors import DeadlineExceeded, DialRefused, HostError
+from engine.errors import DeadlineExceeded, DialRefused, HostError, Overdue
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -228,9 +228,9 @@ class _Running:
         deadline = started + timeout
         readers = self._pump()
         if not self._ended.wait(max(0.0, deadline - time.monotonic())):
-            outcome = ending.told(gone=self._kill())
+            gone = self._kill()
             found = {"stdout": self.stdout.output().text, "stderr": self.stderr.output().text}
-            raise DeadlineExceeded(f"not done within {round(timeout, 2):g} s; {outcome}", found)
+            raise Overdue(timeout, found, gone=gone)
         # A child that it left behind may hold the output open, and then still write to it unread.
         linger = min(deadline, time.monotonic() + LINGER)
         for reader in readers:

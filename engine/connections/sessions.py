@@ -6,7 +6,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from engine.connections.transport import LinkDown, OpenRefused, OpenTimeout
+from engine.connections.living import LinkDown, OpenTimeout
+from engine.connections.transport import OpenRefused
 from engine.errors import DeadlineExceeded, HostError, LinkLost, Unreachable
 
 if TYPE_CHECKING:
@@ -43,7 +44,23 @@ class Sessions:
     @property
     def alive(self) -> bool:
         """Whether the link still stands, as far as is known."""
-        return self._link.is_active()
+        return self._link.alive
+
+    def attend(self, timeout: float) -> None:
+        """Make sure that the host is there, where there is reason to doubt it.
+
+        Raises:
+            Unreachable: the link is gone; nothing was sent.
+            DeadlineExceeded: the server did not answer within `timeout` seconds.
+        """
+        try:
+            self._link.attend(timeout)
+        except LinkDown as error:
+            raise Unreachable(f"{self.where}: {error}") from error
+        except OpenTimeout as error:
+            raise DeadlineExceeded(
+                f"{self.where}: no answer within {round(timeout, 2):g} s; nothing was sent"
+            ) from error
 
     def open(self, timeout: float) -> paramiko.Channel:
         """A session.
@@ -63,7 +80,8 @@ class Sessions:
                 raise Unreachable(f"{self.where}: {error}") from error
             except OpenTimeout as error:
                 raise DeadlineExceeded(
-                    f"{self.where}: no session opened within {timeout:g} s; nothing was run"
+                    f"{self.where}: no session opened within {round(timeout, 2):g} s; "
+                    f"nothing was run"
                 ) from error
             except OpenRefused as error:
                 if self.spare():
@@ -94,7 +112,7 @@ class Sessions:
     def lost(self) -> LinkLost:
         """The error of a command that the link died under."""
         return LinkLost(
-            f"{self.where}: the SSH connection broke under a command; "
+            f"{self.where}: the SSH connection broke under a command{self._link.cause}; "
             f"whether it took effect is not known"
         )
 

@@ -24,12 +24,13 @@ from engine.connections.base import (
 )
 from engine.connections.command import RemoteCommand
 from engine.connections.forward import Forward
+from engine.connections.living import LinkDown, OpenTimeout
 from engine.connections.output import Outputs
 from engine.connections.pool import Shells
 from engine.connections.pumps import join
 from engine.connections.session import NoShell, Shell
 from engine.connections.sessions import Sessions
-from engine.connections.transport import Link, LinkDown, OpenRefused, OpenTimeout
+from engine.connections.transport import Link, OpenRefused
 from engine.errors import DeadlineExceeded, DialRefused, HostError, Unreachable
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class SshConnection:
     @property
     def alive(self) -> bool:
         """Whether the link still stands, as far as is known."""
-        return self._link.is_active()
+        return self._link.alive
 
     @property
     def platform(self) -> Platform:
@@ -131,6 +132,7 @@ class SshConnection:
     def _run(
         self, command: Argv | Script, stdin: bytes, timeout: float, outputs: Outputs
     ) -> Finished:
+        self._sessions.attend(timeout)
         if not stdin:
             with contextlib.suppress(NoShell):
                 return self._shells.run(command, outputs, timeout)
@@ -155,6 +157,7 @@ class SshConnection:
         return Forward(lambda: self._stream(address, timeout))
 
     def _stream(self, address: Address, timeout: float) -> paramiko.Channel:
+        self._sessions.attend(timeout)
         try:
             match address:
                 case Tcp(host, port):
@@ -170,7 +173,9 @@ class SshConnection:
         except LinkDown as error:
             raise Unreachable(f"{self._where}: {error}") from error
         except OpenTimeout as error:
-            raise DeadlineExceeded(f"{shown(address)}: no answer within {timeout:g} s") from error
+            raise DeadlineExceeded(
+                f"{shown(address)}: no answer within {round(timeout, 2):g} s"
+            ) from error
         except OpenRefused as error:
             why = refusals.explain(error, address, self._look)
             raise DialRefused(f"{shown(address)}: {why}") from error

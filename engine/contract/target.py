@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from engine.errors import DeadlineExceeded
+from engine.errors import DeadlineExceeded, Overdue
 
 if TYPE_CHECKING:
     from engine.connections.base import Argv, Connection, Finished, Platform, Script
@@ -54,4 +54,9 @@ class Target:
 
     def run(self, command: Argv | Script, *, stdin: bytes = b"") -> Finished:
         """Run a command on the host within the task's deadline; see `Connection.run`."""
-        return self.connection.run(command, stdin=stdin, timeout=self.deadline.remaining())
+        left = self.deadline.remaining()
+        try:
+            return self.connection.run(command, stdin=stdin, timeout=left)
+        except Overdue as error:
+            # What was left of the task's time is no number that its author knows.
+            raise Overdue(self.deadline.seconds, error.found, gone=error.gone) from error

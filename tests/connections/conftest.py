@@ -43,8 +43,14 @@ def host(
     request: pytest.FixtureRequest, lab: Lab, sh_ports: dict[str, int]
 ) -> Iterator[Connection]:
     """The same test runs on a host with each `sh`."""
-    links = Links({"h1": settings_for(lab.h1, ansible_port=sh_ports[request.param])})
-    yield links.get("h1")
+    yield from _connected(settings_for(lab.h1, ansible_port=sh_ports[request.param]))
+
+
+def _connected(settings: Settings) -> Iterator[Connection]:
+    links = Links({settings.name: settings})
+    connection = links.get(settings.name)
+    assert connection.platform.shell == "sh"  # what a test does next has all its time for itself
+    yield connection
     links.close()
 
 
@@ -57,9 +63,7 @@ def local() -> Iterator[Connection]:
 
 @pytest.fixture
 def ssh(lab: Lab) -> Iterator[Connection]:
-    links = Links({"h1": settings_for(lab.h1)})
-    yield links.get("h1")
-    links.close()
+    yield from _connected(settings_for(lab.h1))
 
 
 @pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.lab)])

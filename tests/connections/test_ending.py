@@ -142,6 +142,7 @@ def test_one_that_cannot_be_ended_is_not_called_ended(
     raised("/srv/as-root")
     links = Links({"h1": settings_for(lab.h1, ansible_user=sshd.USER)})
     connection = links.get("h1")
+    assert connection.platform.user == sshd.USER
     become = "exec setpriv --reuid=0 --regid=0 --clear-groups sleep $0"
     try:
         with pytest.raises(DeadlineExceeded, match="whether it has ended is not known"):
