@@ -151,6 +151,38 @@ END = f"{_FIND}{_END}leader=$1 loop=$2\nend_all\n"
 Its status says whether all of it is known to be gone.
 """
 
+# The session that it is given in ends at once. It looks each second whether its command is still
+# there, after a minute every five.
+_TIMER = """\
+leader=$1 loop=$2 left=$3 age=$4
+begun
+[ -n "$began" ] || exit 0
+if [ "$age" -gt 0 ]; then
+  read -r up idle 2>/dev/null </proc/uptime || exit 0
+  ticks=$(getconf CLK_TCK 2>/dev/null || echo 100)
+  [ $((${up%.*} - began / ticks)) -ge "$age" ] || exit 0
+fi
+of=$first_pid:$began
+(
+  passed=0
+  while [ "$left" -gt 0 ]; do
+    step=1
+    [ $passed -lt 60 ] || [ "$left" -lt 5 ] || step=5
+    sleep $step
+    passed=$((passed + step)) left=$((left - step))
+    see "${of%:*}" && [ "${row%:*:*}" = "$of" ] || exit
+  done
+  end_all
+) </dev/null >/dev/null 2>&1 &
+echo $!
+"""
+
+TIMER = f"{_FIND}{_END}{_TIMER}"
+"""Stays on the host, and ends what a `Leader` leads if it is still there after so many seconds.
+
+It says its own pid. It does nothing about a process that is younger than so many seconds.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Leader:
@@ -165,11 +197,14 @@ class Leader:
     loop: bool = False
 
     @property
-    def args(self) -> tuple[str, str]:
-        """For the scripts."""
+    def _args(self) -> tuple[str, str]:
         return str(self.pid), "loop" if self.loop else ""
 
     @property
     def end(self) -> Script:
         """What ends the command."""
-        return Script(END, self.args)
+        return Script(END, self._args)
+
+    def timer(self, left: int, age: int) -> Script:
+        """What ends the command in so many seconds, if the leader is at least so old."""
+        return Script(TIMER, (*self._args, str(left), str(age)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine.connections.credentials import Credentials
 from engine.connections.kept import Kept
+from engine.connections.timers import Timers
 from engine.errors import Overdue, Unreachable
 
 if TYPE_CHECKING:
@@ -84,10 +85,12 @@ class Links:
             self._jump_hosts.close()
 
     def _opener(self, settings: Settings) -> Callable[[], Connection]:
+        timers = Timers()
+
         def open_() -> Connection:
             with self._handshakes:
                 reach = self._jump_hosts.link if self._jump_hosts else None
-                return _open(settings, self._credentials, reach)
+                return _open(settings, self._credentials, reach, timers)
 
         return open_
 
@@ -100,7 +103,9 @@ def _jump_hosts(settings: list[Settings], credentials: Credentials) -> JumpHosts
     return JumpHosts(credentials)
 
 
-def _open(settings: Settings, credentials: Credentials, reach: Reach | None) -> Connection:
+def _open(
+    settings: Settings, credentials: Credentials, reach: Reach | None, timers: Timers
+) -> Connection:
     if settings.kind == "local":
         from engine.connections.local import LocalConnection
 
@@ -114,6 +119,7 @@ def _open(settings: Settings, credentials: Credentials, reach: Reach | None) -> 
         link,
         f"{settings.user}@{settings.address}",
         partial(connect, soon, credentials, reach),
+        timers,
     )
 
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from engine.connections.living import LinkDown, OpenTimeout
+from engine.connections.timers import Timers
 from engine.connections.transport import OpenRefused
 from engine.errors import DeadlineExceeded, HostError, LinkLost, Unreachable
 
@@ -31,13 +32,21 @@ class Sessions:
         link: of the host.
         where: `user@address`, for messages.
         another: opens one more link to the host; none where there is no need for it.
+        timers: of the host's commands.
     """
 
-    def __init__(self, link: Link, where: str, another: Callable[[], Link] | None = None) -> None:
+    def __init__(
+        self,
+        link: Link,
+        where: str,
+        another: Callable[[], Link] | None = None,
+        timers: Timers | None = None,
+    ) -> None:
         """Open nothing yet."""
         self._link = link
         self._another = another
         self.where = where
+        self.timers = timers or Timers()
         self.spare: Callable[[], bool] = lambda: False
         """Gives up a session that nobody uses; False if there is none."""
 
@@ -105,7 +114,7 @@ class Sessions:
             raise SessionRefused(f"{self.where}: no session is left, and no link to open one on")
         link = self._another()
         try:
-            yield Sessions(link, self.where)
+            yield Sessions(link, self.where, timers=self.timers)
         finally:
             link.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.connections import platform as platforms
@@ -22,7 +23,7 @@ from engine.connections.base import (
     Unix,
     shown,
 )
-from engine.connections.command import RemoteCommand
+from engine.connections.command import RemoteCommand, errand
 from engine.connections.forward import Forward
 from engine.connections.living import LinkDown, OpenTimeout
 from engine.connections.output import Outputs
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     import paramiko
+
+    from engine.connections.timers import Timers
+
 
 _PROBE_TIME = 30.0
 """Seconds for the question what the host is, and for why it refused something."""
@@ -63,16 +67,23 @@ class SshConnection:
         link: authenticated.
         where: `user@address`, for messages.
         another: opens one more link to the host.
+        timers: of the host's commands, those of earlier links among them.
     """
 
-    def __init__(self, link: Link, where: str, another: Callable[[], Link] | None = None) -> None:
+    def __init__(
+        self,
+        link: Link,
+        where: str,
+        another: Callable[[], Link] | None = None,
+        timers: Timers | None = None,
+    ) -> None:
         """Take over the link."""
         self._link = link
         self._where = where
         self._lock = threading.Lock()
         self._probing = threading.Lock()
         self._platform: Platform | None = None
-        self._sessions = Sessions(link, where, another)
+        self._sessions = Sessions(link, where, another, timers)
         self._shells = Shells(self._sessions)
         self._sessions.spare = self._shells.spare
         self._running: set[RemoteCommand] = set()
@@ -133,6 +144,7 @@ class SshConnection:
         self, command: Argv | Script, stdin: bytes, timeout: float, outputs: Outputs
     ) -> Finished:
         self._sessions.attend(timeout)
+        self._sessions.timers.settle(partial(errand, self._sessions))
         if not stdin:
             with contextlib.suppress(NoShell):
                 return self._shells.run(command, outputs, timeout)
