@@ -232,6 +232,11 @@ class Connection(Protocol):
         eagerly, so that the caller hears the true reason, and hands that socket to the first
         accept. The path ends in `/.s.PGSQL.5432`, libpq's name for a socket; others don't mind.
 
+        Args:
+            address: where to.
+            timeout: seconds for the connect, and for all that goes through it: then its streams
+                end, whatever their clients wait for.
+
         Raises:
             As `dial`.
         """

@@ -10,7 +10,6 @@ from engine.connections import shells
 from engine.connections.channels import drain, exit_status, request_exec
 from engine.connections.ending import Leader
 from engine.connections.output import Marked, Outputs
-from engine.connections.sessions import send
 from engine.connections.underway import UnderWay
 from engine.errors import HostError
 
@@ -83,7 +82,7 @@ class RemoteCommand:
 
     def _send(self, channel: paramiko.Channel, data: bytes) -> bool:
         assert self._under_way is not None
-        if not send(channel, data, self._under_way.deadline):
+        if not self._sessions.send(channel, data, self._under_way.deadline):
             return False
         with contextlib.suppress(OSError):
             channel.shutdown_write()

@@ -116,7 +116,7 @@ class LocalConnection:
 
     def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
         """As in `Connection`."""
-        return Forward(lambda: self.dial(address, timeout=timeout))
+        return Forward(lambda left: self.dial(address, timeout=left), timeout)
 
     def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
         """As in `Connection`; `timeout` has no say over a local file."""

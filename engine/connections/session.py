@@ -12,7 +12,6 @@ from engine.connections.channels import drain, exit_status, request_exec
 from engine.connections.command import errand, status_of
 from engine.connections.ending import Leader
 from engine.connections.output import Framed, Marked, Outputs
-from engine.connections.sessions import send
 from engine.connections.underway import UnderWay
 from engine.errors import LinkLost
 
@@ -78,7 +77,8 @@ class Shell:
                 channel, opening = self._opened(timeout)
                 self._begin(mark.encode(), outputs)
                 self._under_way = under_way
-                if not (send(channel, opening + data, under_way.deadline) and self._await(outputs)):
+                sent = self._sessions.send(channel, opening + data, under_way.deadline)
+                if not (sent and self._await(outputs)):
                     raise under_way.overdue(outputs)
                 return under_way.finished(self._status(channel), outputs)
         finally:

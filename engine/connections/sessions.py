@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
     from engine.connections.transport import Link
 
-_CHUNK = 1024 * 1024
+_CHUNK = 64 * 1024
+"""Bytes between two looks at the clock."""
+
+_STUCK = 0.5
+"""Seconds beyond its deadline that a command waits for the link to take what it is given."""
 
 
 class SessionRefused(HostError):
@@ -118,26 +123,33 @@ class Sessions:
         finally:
             link.close()
 
+    def send(self, channel: paramiko.Channel, data: bytes, deadline: float) -> bool:
+        """Send all that the other side cares to read.
+
+        Returns:
+            Whether there was time for it.
+        """
+        # Where the server stands still, much data fills the link, and then nothing that waits to
+        # be sent can look at the clock: nobody but the link's end wakes it.
+        watch = threading.Timer(deadline + _STUCK - time.monotonic(), self._link.close)
+        watch.daemon = True
+        if len(data) > _CHUNK:
+            watch.start()
+        try:
+            for start in range(0, len(data), _CHUNK):
+                channel.settimeout(max(0.01, deadline - time.monotonic()))
+                channel.sendall(data[start : start + _CHUNK])
+        except TimeoutError:
+            return False
+        except OSError:
+            pass  # it ended without reading all of it, or the link did
+        finally:
+            watch.cancel()
+        return time.monotonic() < deadline
+
     def lost(self) -> LinkLost:
         """The error of a command that the link died under."""
         return LinkLost(
             f"{self.where}: the SSH connection broke under a command{self._link.cause}; "
             f"whether it took effect is not known"
         )
-
-
-def send(channel: paramiko.Channel, data: bytes, deadline: float) -> bool:
-    """Send all that the other side cares to read.
-
-    Returns:
-        Whether there was time for it.
-    """
-    try:
-        for start in range(0, len(data), _CHUNK):
-            channel.settimeout(max(0.01, deadline - time.monotonic()))
-            channel.sendall(data[start : start + _CHUNK])
-    except TimeoutError:
-        return False
-    except OSError:
-        pass  # it ended without reading all of it, or the link did
-    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -143,16 +144,18 @@ class SshConnection:
     def _run(
         self, command: Argv | Script, stdin: bytes, timeout: float, outputs: Outputs
     ) -> Finished:
+        ends = time.monotonic() + timeout
         self._sessions.attend(timeout)
         self._sessions.timers.settle(partial(errand, self._sessions))
+        left = max(0.01, ends - time.monotonic())
         if not stdin:
             with contextlib.suppress(NoShell):
-                return self._shells.run(command, outputs, timeout)
+                return self._shells.run(command, outputs, left)
         remote = RemoteCommand(self._sessions, outputs)
         with self._lock:
             self._running.add(remote)
         try:
-            return remote.run(command, stdin, timeout)
+            return remote.run(command, stdin, left)
         finally:
             with self._lock:
                 self._running.discard(remote)
@@ -166,7 +169,7 @@ class SshConnection:
 
     def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
         """As in `Connection`."""
-        return Forward(lambda: self._stream(address, timeout))
+        return Forward(partial(self._stream, address), timeout)
 
     def _stream(self, address: Address, timeout: float) -> paramiko.Channel:
         self._sessions.attend(timeout)

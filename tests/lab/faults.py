@@ -53,3 +53,4 @@ def frozen(host: Namespace, pids: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         host.exec(["kill", "-CONT", *pids], check=True)
+        host.resume()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,11 @@ class Namespace:
         )
         self._started.append(process)
         return process
+
+    def resume(self) -> None:
+        """Let go on what stands in for a program: nsenter stops itself when that is stopped."""
+        for process in self._started:
+            process.send_signal(signal.SIGCONT)
 
     def write(self, path: str, text: str | bytes, mode: int = 0o644) -> None:
         """Write a file inside, and the directories above it."""
