@@ -15,8 +15,10 @@ from engine.contract import (
     ModuleFailed,
     Port,
     Probe,
+    SslMode,
     Struct,
     Target,
+    check_postgres_tls,
     postgres_errors,
     postgres_session,
     seconds,
@@ -84,6 +86,10 @@ class PgQuery(Probe[Rows], frozen=True, kw_only=True):
         password: the role's; not needed where the server trusts the host's account.
         host: a directory with the server's unix socket, or a host name.
         port: the server's.
+        sslmode: how TLS is used with a server that has a name, in libpq's words; `prefer` unless
+            given.
+        ca: a PEM file on the controller with the authorities to trust, for `verify-full` and
+            `verify-ca`.
         statement_timeout: after which the server ends the statement.
 
     **Source:** PostgreSQL, "SET TRANSACTION" (what READ ONLY refuses, and what it does not).
@@ -96,14 +102,17 @@ class PgQuery(Probe[Rows], frozen=True, kw_only=True):
     password: str | None = None
     host: str = "/var/run/postgresql"
     port: Port = 5432
+    sslmode: SslMode | None = None
+    ca: str | None = None
     statement_timeout: Duration = "10s"
 
     def __post_init__(self) -> None:
         """Refuse what a read-only transaction would let through.
 
         Raises:
-            ValueError: the statement does not only read.
+            ValueError: the statement does not only read, or the arguments do not go together.
         """
+        check_postgres_tls(self.host, self.sslmode, self.ca)
         word = self._first_word()
         if word not in _READING | _REFUSED_BY_SERVER:
             raise ValueError(f"query may not start with {word!r}: pg_query only reads")
@@ -121,6 +130,8 @@ class PgQuery(Probe[Rows], frozen=True, kw_only=True):
                 password=self.password,
                 host=self.host,
                 port=self.port,
+                sslmode=self.sslmode,
+                ca=self.ca,
             )
             with session:
                 timeout = min(seconds(self.statement_timeout), target.deadline.remaining())

@@ -17,8 +17,10 @@ from engine.contract import (
     ModuleFailed,
     Pattern,
     Port,
+    SslMode,
     Struct,
     Target,
+    check_postgres_tls,
     contains,
     postgres_errors,
     postgres_session,
@@ -190,6 +192,10 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
         password: the role's; not needed where the server trusts the host's account.
         host: a directory with the server's unix socket, or a host name.
         port: the server's.
+        sslmode: how TLS is used with a server that has a name, in libpq's words; `prefer` unless
+            given.
+        ca: a PEM file on the controller with the authorities to trust, for `verify-full` and
+            `verify-ca`.
 
     **Source:** PostgreSQL, "Server Signaling Functions", "pg_stat_activity";
     src/backend/storage/ipc/signalfuncs.c for who may signal whom.
@@ -209,6 +215,8 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
     password: str | None = None
     host: str = "/var/run/postgresql"
     port: Port = 5432
+    sslmode: SslMode | None = None
+    ca: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse to run without a filter, and to cancel where nothing runs.
@@ -216,6 +224,7 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
         Raises:
             ValueError: the arguments do not go together.
         """
+        check_postgres_tls(self.host, self.sslmode, self.ca)
         if all(getattr(self, name) in (None, [], "") for name in FILTERS):
             raise ValueError(f"no filter: give at least one of {', '.join(FILTERS)}")
         if self.mode == "cancel" and (self.idle_for is not None or self._states() != ["active"]):
@@ -298,6 +307,8 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
                 password=self.password,
                 host=self.host,
                 port=self.port,
+                sslmode=self.sslmode,
+                ca=self.ca,
             ) as session,
         ):
             yield session

@@ -113,12 +113,20 @@ class Forward:
                 return
             except OSError:
                 return  # closed: the context is over
+            if not self._may_enter(accepted):
+                accepted.close()
+                continue
             far, self._first = self._first, None
             if far is not None:
                 self._join(accepted, far)
             else:
                 # Dialled apart, so that one slow answer does not hold up the next client.
                 threading.Thread(target=self._dial_for, args=(accepted,), daemon=True).start()
+
+    def _may_enter(self, accepted: socket.socket) -> bool:
+        """Whether it is a client of ours; the directory lets nobody else in."""
+        del accepted
+        return True
 
     def _left(self) -> float:
         return max(0.001, self._ends - time.monotonic())

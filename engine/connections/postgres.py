@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from engine.connections.base import Tcp, Unix, shown
+from engine.connections.loopback import ADDRESS, Loopback
 from engine.connections.patience import Patience
 from engine.errors import DeadlineExceeded, ModuleFailed
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
     from engine.connections.base import Address, Connection
     from engine.errors import HostError
+
+
+_ATTEMPT = re.compile(r"(?:connection failed: )?connection to server .*? failed: ")
 
 
 class Session(psycopg.Connection[dict[str, Any]]):
@@ -63,6 +69,8 @@ def open_session(
     host: str,
     port: int,
     timeout: float,
+    sslmode: str | None = None,
+    ca: str | None = None,
 ) -> psycopg.Connection[dict[str, Any]]:
     """A session with rows as dicts, in autocommit mode.
 
@@ -75,6 +83,9 @@ def open_session(
         port: the server's.
         timeout: seconds for the connect, and for all that is done with the session: a statement
             that is under way then raises DeadlineExceeded, one that its link dies under LinkLost.
+        sslmode: libpq's word for how TLS is used with a server that has a name; `prefer` unless
+            given.
+        ca: a PEM file on the controller with the authorities to trust.
 
     Raises:
         DialRefused: no server there.
@@ -85,12 +96,11 @@ def open_session(
     unix = host.startswith("/")
     address: Address = Unix(f"{host}/.s.PGSQL.{port}") if unix else Tcp(host, port)
     patience = Patience(connection, timeout, f"PostgreSQL at {shown(address)}")
-    forward = connection.forward(address, timeout=timeout)
-    path = forward.__enter__()
+    forward = _forward(connection, address, timeout, sslmode)
+    way = forward.__enter__()
     try:
         session = Session.connect(
-            host=str(Path(path).parent),
-            port=5432,
+            **_way(way, host, sslmode, ca),
             dbname=database,
             user=user,
             password=password or "",  # not None: libpq would take the controller's PGPASSWORD
@@ -106,17 +116,45 @@ def open_session(
     return session
 
 
+def _forward(
+    connection: Connection, address: Address, timeout: float, sslmode: str | None
+) -> AbstractContextManager[str]:
+    """A way to the server that libpq can take: a unix socket, over which it speaks no TLS."""
+    if isinstance(address, Unix) or sslmode == "disable":
+        return connection.forward(address, timeout=timeout)
+    return Loopback(lambda left: connection.dial(address, timeout=left), timeout)
+
+
+def _way(way: str, host: str, sslmode: str | None, ca: str | None) -> dict[str, Any]:
+    """For libpq; it says the server's name, which its certificate is checked with.
+
+    What the controller has in its own `~/.postgresql` and `~/.pgpass` is not the host's.
+    """
+    if way.startswith("/"):
+        return {"host": str(Path(way).parent), "port": 5432, "passfile": os.devnull}
+    return {
+        "host": host,
+        "hostaddr": ADDRESS,
+        "port": int(way),
+        "sslmode": sslmode or "prefer",
+        "sslrootcert": ca or f"{os.devnull}/none",
+        "sslcertmode": "disable",
+        "gssencmode": "disable",
+        "passfile": os.devnull,
+    }
+
+
 def _told(
     error: BaseException, address: Address, timeout: float, cut: HostError | None
 ) -> BaseException:
-    late = isinstance(cut, DeadlineExceeded) or isinstance(error, psycopg.errors.ConnectionTimeout)
-    if late and isinstance(error, psycopg.Error):
+    if not isinstance(error, psycopg.Error):
+        return error
+    if isinstance(cut, DeadlineExceeded) or isinstance(error, psycopg.errors.ConnectionTimeout):
         seconds = round(timeout, 2)
         return DeadlineExceeded(f"PostgreSQL at {shown(address)}: no answer within {seconds:g} s")
-    if isinstance(error, psycopg.Error):
-        if cut is not None:
-            return cut
-        # libpq puts the socket's path before the server's words; ours means nothing to anybody.
-        words = str(error).rpartition(" failed: ")[2].strip()
-        return ModuleFailed(f"PostgreSQL at {shown(address)}: {words}")
-    return error
+    if cut is not None:
+        return cut
+    # libpq puts the socket's path before the server's words; ours means nothing to anybody. Where
+    # it has tried with TLS and without, both answers count.
+    words = [part.strip() for part in _ATTEMPT.split(str(error))[1:]] or [str(error)]
+    return ModuleFailed(f"PostgreSQL at {shown(address)}: {'; '.join(dict.fromkeys(words))}")

@@ -34,12 +34,19 @@ from engine.contract.arguments import (
     Duration,
     Pattern,
     Port,
+    SslMode,
     contains,
     seconds,
     size,
 )
 from engine.contract.change import Change, Identity
-from engine.contract.clients import docker_client, http_client, postgres_errors, postgres_session
+from engine.contract.clients import (
+    check_postgres_tls,
+    docker_client,
+    http_client,
+    postgres_errors,
+    postgres_session,
+)
 from engine.contract.commands import FreeCommand
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
 from engine.contract.target import Deadline, Target
@@ -73,10 +80,12 @@ __all__ = [
     "Probe",
     "Record",
     "Script",
+    "SslMode",
     "Struct",
     "Target",
     "Tcp",
     "Unix",
+    "check_postgres_tls",
     "contains",
     "docker_client",
     "http_client",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -26,6 +26,12 @@ Bytes = Annotated[
 
 Pattern = Annotated[str, Meta(title="RE2 pattern", extra_json_schema={"format": "re2"})]
 """A regular expression in RE2's syntax, which no text can make slow."""
+
+SslMode = Annotated[
+    Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+    Meta(title="TLS mode"),
+]
+"""How a PostgreSQL client uses TLS, in libpq's words."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}

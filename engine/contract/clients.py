@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import httpx
     import psycopg
 
+    from engine.contract.arguments import SslMode
     from engine.contract.target import Target
 
 
@@ -62,6 +63,8 @@ def postgres_session(
     password: str | None = None,
     host: str = "/var/run/postgresql",
     port: int = 5432,
+    sslmode: SslMode | None = None,
+    ca: str | None = None,
 ) -> psycopg.Connection[dict[str, Any]]:
     """A psycopg connection to a server as the host sees it; rows come as dicts; autocommit.
 
@@ -72,6 +75,8 @@ def postgres_session(
         password: for it; None where the server asks for none.
         host: a directory with the server's unix socket, or a host name.
         port: the server's.
+        sslmode: how TLS is used with a server that has a name; `prefer` unless given.
+        ca: a PEM file on the controller with the authorities to trust.
 
     Raises:
         DialRefused: no server there.
@@ -87,7 +92,24 @@ def postgres_session(
         host=host,
         port=port,
         timeout=target.deadline.remaining(),
+        sslmode=sslmode,
+        ca=ca,
     )
+
+
+def check_postgres_tls(host: str, sslmode: SslMode | None, ca: str | None) -> None:
+    """Refuse arguments of `postgres_session` that would be passed over.
+
+    Raises:
+        ValueError: they do not go together.
+    """
+    if (sslmode or ca) and host.startswith("/"):
+        raise ValueError("sslmode and ca are for a host with a name; a unix socket has no TLS")
+    verifies = sslmode in {"verify-ca", "verify-full"}
+    if verifies and not ca:
+        raise ValueError(f"sslmode {sslmode} needs ca: the file with the authorities to trust")
+    if ca and not verifies:
+        raise ValueError("ca is checked with sslmode verify-full (or verify-ca) only")
 
 
 @contextmanager

@@ -14,7 +14,11 @@ PORT = 5432
 DATABASE = "insightengine"
 ROLE = "insight"
 PASSWORD = "open sesame"
+SECURE_ROLE = "secure"
+"""May log in over TCP with TLS only."""
 _DATA = "/srv/postgresql"
+CERTIFICATE = f"{_DATA}/data/server.crt"
+"""Signed by itself, for the name `db.NAME` that the machine's /etc/hosts gives to its loopback."""
 _CONFIG = f"""
 listen_addresses = 'localhost'
 port = {PORT}
@@ -25,10 +29,12 @@ fsync = off
 synchronous_commit = off
 full_page_writes = off
 autovacuum = off
+ssl = on
 """
 # root may be postgres, itself or the application on the socket; over TCP everyone has a password.
-_HBA = """
+_HBA = f"""
 local all all peer map=lab
+hostnossl all {SECURE_ROLE} all reject
 host all all 127.0.0.1/32 scram-sha-256
 host all all ::1/128 scram-sha-256
 """
@@ -40,6 +46,7 @@ lab root {ROLE}
 """
 _SQL = f"""
 create role {ROLE} login password '{PASSWORD}';
+create role {SECURE_ROLE} login password '{PASSWORD}';
 create role root login in role pg_monitor, pg_signal_backend;
 create database {DATABASE} owner {ROLE};
 """
@@ -55,6 +62,10 @@ mkdir -p {_DATA} {SOCKET_DIR}
 chown postgres: {_DATA} {SOCKET_DIR}
 cd {_DATA}
 {" ".join(AS_POSTGRES)} {BIN}/initdb -D {_DATA}/data -U postgres --locale=C.UTF-8 -A trust --no-sync
+cd data
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=lab \\
+  -addext subjectAltName=DNS:db.{machine.name} -keyout server.key -out server.crt 2>/dev/null
+chown postgres: server.key server.crt
 """
     machine.exec(["sh", "-ec", script], check=True)
     machine.write(f"{_DATA}/data/postgresql.conf", _CONFIG)
