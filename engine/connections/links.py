@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -37,6 +38,9 @@ R = TypeVar("R")
 HANDSHAKES = 32
 """How many connects may be under way at once: more overflow servers' listen queues."""
 
+ENDPOINT = 6
+"""How many of them to the same server: sshd begins to drop logins at ten (MaxStartups)."""
+
 _SOON = 5.0
 """Seconds for one more link to a host that let us in before."""
 
@@ -54,6 +58,9 @@ class Links:
         self._settings = [one for one in settings.values() if one.kind == "ssh"]
         self._jump_hosts = _jump_hosts(self._settings, self._credentials)
         self._handshakes = threading.Semaphore(HANDSHAKES)
+        self._endpoints: defaultdict[object, threading.Semaphore] = defaultdict(
+            lambda: threading.Semaphore(ENDPOINT)
+        )
         self._links = {
             host: LazyConnection(self._opener(one), one.address) for host, one in settings.items()
         }
@@ -86,9 +93,11 @@ class Links:
 
     def _opener(self, settings: Settings) -> Callable[[], Connection]:
         timers = Timers()
+        endpoint = (settings.address, settings.port, settings.proxy_command, settings.way)
+        at_once = self._endpoints[endpoint]
 
         def open_() -> Connection:
-            with self._handshakes:
+            with at_once, self._handshakes:
                 reach = self._jump_hosts.link if self._jump_hosts else None
                 return _open(settings, self._credentials, reach, timers)
 

@@ -13,6 +13,9 @@ from typing import Any
 _AHEAD = 64 * 1024
 """Bytes read at once."""
 
+_FIRST = 80
+"""Bytes kept of what a peer says first."""
+
 _USER_TIMEOUT = 20
 """Seconds that what was sent may stay unacknowledged; keepalive alone finds no dead peer."""
 
@@ -28,10 +31,14 @@ class QuickSocket(socket.socket):
 
     _held = b""
 
+    first = b""
+    """What the peer said first: what it is, if it is no SSH server."""
+
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """Read, and acknowledge at once."""
         if not self._held:
             self._held = super().recv(max(size, _AHEAD), flags)
+            self.first = self.first or self._held[:_FIRST]
             if hasattr(socket, "TCP_QUICKACK"):
                 with contextlib.suppress(OSError):
                     self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
