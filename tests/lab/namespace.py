@@ -39,6 +39,8 @@ _PACKAGES = {
     "busybox": "busybox-static",
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
+    "wine": "wine",
+    "x86_64-w64-mingw32-gcc-win32": "gcc-mingw-w64-x86-64-win32",
     "ip": "iproute2",
     "unshare": "util-linux",
     "nsenter": "util-linux",
