@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.lab import Host, Lab
+from tests.lab.windows import WindowsHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,14 @@ def lab() -> Iterator[Lab]:
     """Two hosts with sshd."""
     with Lab() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def windows(lab: Lab) -> Iterator[WindowsHost]:
+    """A host whose account's shell is cmd.exe."""
+    started = WindowsHost(2, lab.client, lab.h1.known_hosts)
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,13 @@ from engine.connections.sessions import send
 from engine.errors import DeadlineExceeded, HostError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import paramiko
 
     from engine.connections.sessions import Sessions
 
-_KILL_TIME = 5.0
+KILL_TIME = 5.0
 """Seconds to wait for the word that an overdue command was ended."""
 
 
@@ -30,13 +32,24 @@ class RemoteCommand:
     Args:
         sessions: of the host.
         outputs: takes what it writes.
+        marker: what its streams begin with, if not with one made here.
+        end_all: ends what it has started on the host, and says whether that is known to be gone;
+            None for its process group.
     """
 
-    def __init__(self, sessions: Sessions, outputs: Outputs | None = None) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        outputs: Outputs | None = None,
+        *,
+        marker: str = "",
+        end_all: Callable[[], bool] | None = None,
+    ) -> None:
         """Nothing is sent yet."""
         self._sessions = sessions
         self._outputs = outputs or Outputs()
-        self._marker = secrets.token_hex(12)
+        self._marker = marker or secrets.token_hex(12)
+        self._end_all = end_all or (lambda: end_group(self._sessions, self._pid))
         self._heard = threading.Event()
         self._stdout = Marked(self._marker, self._outputs.stdout)
         self._stderr = Marked(self._marker, self._outputs.stderr)
@@ -63,7 +76,7 @@ class RemoteCommand:
             request_exec(channel, line)
             in_time = self._send(channel, stdin, deadline) and self._await(channel, ended, deadline)
             if not in_time:
-                raise overdue(self._sessions, self._outputs, self._pid, timeout)
+                raise overdue(self._outputs, timeout, ended=self._end_all())
             status = status_of(channel, self._sessions)
         finally:
             self._heard.set()
@@ -90,7 +103,7 @@ class RemoteCommand:
 
     def end(self) -> None:
         """End the command from another thread, and wait a moment until `run` has heard of it."""
-        if end_group(self._sessions, self._pid):
+        if self._end_all():
             self._heard.wait(LINGER)
 
 
@@ -115,11 +128,9 @@ def finished(status: int, outputs: Outputs, started: float) -> Finished:
     return Finished(status, outputs.stdout.output(), outputs.stderr.output(), seconds)
 
 
-def overdue(
-    sessions: Sessions, outputs: Outputs, pid: int | None, timeout: float
-) -> DeadlineExceeded:
-    """End a command whose time is over; the error says what is known of it."""
-    outcome = "it was ended" if end_group(sessions, pid) else "whether it has ended is not known"
+def overdue(outputs: Outputs, timeout: float, *, ended: bool) -> DeadlineExceeded:
+    """The error of a command whose time was over; it says what is known of it."""
+    outcome = "it was ended" if ended else "whether it has ended is not known"
     return DeadlineExceeded(
         f"not done within {round(timeout, 2):g} s; {outcome}",
         {"stdout": outputs.stdout.output().text, "stderr": outputs.stderr.output().text},
@@ -133,5 +144,5 @@ def end_group(sessions: Sessions, pid: int | None) -> bool:
         return False
     with contextlib.suppress(HostError):
         script = Script(shells.KILL, (str(pid),))
-        return RemoteCommand(sessions).run(script, b"", _KILL_TIME).status == 0
+        return RemoteCommand(sessions).run(script, b"", KILL_TIME).status == 0
     return False

@@ -99,7 +99,7 @@ def _open(settings: Settings, credentials: Credentials, reach: Reach | None) -> 
     from engine.connections.ssh import SshConnection
 
     link = connect(settings, credentials, reach)
-    return SshConnection(link, f"{settings.user}@{settings.address}")
+    return SshConnection(link, f"{settings.user}@{settings.address}", settings.shell)
 
 
 class LazyConnection:

@@ -187,8 +187,8 @@ def _dial(address: Address, timeout: float) -> socket.socket:
                 dialled.close()
                 raise
             return dialled
-        case Pipe(name):
-            raise OSError(f"named pipe {name}: not supported yet")
+        case Pipe(_):
+            raise OSError("from the controller itself quell dials no named pipes")
 
 
 class _Running:

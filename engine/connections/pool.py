@@ -40,7 +40,7 @@ class Shells:
         self._left: list[Shell] = []
 
     def run(
-        self, command: Argv | Script, outputs: Outputs, timeout: float, *, before: str = ""
+        self, command: Argv | Script, outputs: Outputs, timeout: float, *, ask: bool = False
     ) -> Finished:
         """Run a command in a shell.
 
@@ -48,16 +48,17 @@ class Shells:
             command: what to run, without stdin.
             outputs: takes what it writes.
             timeout: seconds.
-            before: a line for the account's own shell, if one must be opened for this.
+            ask: whether the account's own shell says what it is, if one must be opened for this.
 
         Raises:
+            OnWindows: it is none of a Unix. The command was not begun.
             NoShell: the host has none as we need it. It was not begun, and none is tried again.
             DeadlineExceeded: also where none became free in time; then it was not begun either.
             HostError: as `Connection.run`.
         """
         deadline = time.monotonic() + timeout
         while True:
-            shell = self._take(before, deadline)
+            shell = self._take(deadline, ask=ask)
             try:
                 return shell.run(command, outputs, max(0.01, deadline - time.monotonic()))
             except SessionRefused:
@@ -69,7 +70,7 @@ class Shells:
             finally:
                 self._give_back(shell)
 
-    def _take(self, before: str, deadline: float) -> Shell:
+    def _take(self, deadline: float, *, ask: bool) -> Shell:
         with self._changed:
             while self._limit:
                 while self._idle:
@@ -79,7 +80,7 @@ class Shells:
                         return shell
                     shell.close()
                 if len(self._busy) < self._limit:
-                    shell = Shell(self._sessions, before)
+                    shell = Shell(self._sessions, ask=ask)
                     self._busy.add(shell)
                     return shell
                 if not self._changed.wait(deadline - time.monotonic()):
@@ -120,8 +121,9 @@ class Shells:
 
     @property
     def proven(self) -> bool:
-        """Whether one waits for a command."""
-        return bool(self._idle)
+        """Whether there is one that has begun its work."""
+        with self._changed:
+            return any(shell.begun for shell in (*self._idle, *self._busy, *self._left))
 
     def spare(self) -> bool:
         """Give up one that is not in use, for a session that is; False if there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.connections import platform as platforms
@@ -18,6 +19,7 @@ from engine.connections.base import (
     Pipe,
     Platform,
     Script,
+    ShellType,
     Tcp,
     Unix,
     shown,
@@ -27,9 +29,10 @@ from engine.connections.forward import Forward
 from engine.connections.output import Outputs
 from engine.connections.pool import Shells
 from engine.connections.pumps import join
-from engine.connections.session import NoShell, Shell
+from engine.connections.session import NoShell, OnWindows, Shell
 from engine.connections.sessions import Sessions
 from engine.connections.transport import Link, LinkDown, OpenRefused, OpenTimeout
+from engine.connections.windows.host import WindowsHost
 from engine.errors import DeadlineExceeded, DialRefused, HostError, Unreachable
 
 if TYPE_CHECKING:
@@ -60,10 +63,13 @@ class SshConnection:
     Args:
         link: authenticated.
         where: `user@address`, for messages.
+        shell: what scripts are written for; None for the account's own.
     """
 
-    def __init__(self, link: Link, where: str) -> None:
+    def __init__(self, link: Link, where: str, shell: ShellType | None = None) -> None:
         """Take over the link."""
+        self._shell = shell
+        self._windows: WindowsHost | None = None
         self._link = link
         self._where = where
         self._lock = threading.Lock()
@@ -89,28 +95,40 @@ class SshConnection:
 
     def _probe(self) -> Platform:
         said = ""
-        for ask in (self._ask_shell, self._ask, self._ask_again):
-            said = ask()
+        for ask in (self._ask_shell, self._ask):
+            try:
+                said = ask()
+            except OnWindows as found_there:
+                return self._on_windows(found_there.platform)
             found = platforms.read(said)
             if found is not None:
-                return found
+                return self._on_windows(found) if found.family == "windows" else found
         raise HostError(f"{self._where}: what system this is was not recognised: {said[:200]!r}")
 
     def _ask_shell(self) -> str:
         """Ask through a shell that is kept for what follows: that saves opening one for it."""
-        before = "" if self._shells.proven else platforms.BEFORE
         command = Script(platforms.POSIX)
         with contextlib.suppress(NoShell):
-            return self._shells.run(command, Outputs(), _PROBE_TIME, before=before).stdout.text
+            return self._shells.run(command, Outputs(), _PROBE_TIME, ask=self._asks).stdout.text
         return ""
+
+    @property
+    def _asks(self) -> bool:
+        """Whether the account's shell is still to say what it is."""
+        return self._shell != "sh" and not self._shells.proven
+
+    def _on_windows(self, found: Platform) -> Platform:
+        """The host is Windows; what it says of its shell is what lines are written for."""
+        language = self._shell or found.shell
+        with self._lock:
+            if self._windows is None:
+                self._windows = WindowsHost(self._sessions, found.shell, language)
+        self._platform = replace(found, shell=language)
+        return self._platform
 
     def _ask(self) -> str:
         command = RemoteCommand(self._sessions)
         return command.run_line(platforms.PROBE, b"", _PROBE_TIME).stdout.text
-
-    def _ask_again(self) -> str:
-        command = RemoteCommand(self._sessions)
-        return command.run_line(platforms.PROBE_AGAIN, b"", _PROBE_TIME).stdout.text
 
     def run(
         self,
@@ -129,9 +147,17 @@ class SshConnection:
     def _run(
         self, command: Argv | Script, stdin: bytes, timeout: float, outputs: Outputs
     ) -> Finished:
-        if not stdin:
-            with contextlib.suppress(NoShell):
-                return self._shells.run(command, outputs, timeout)
+        if stdin and self._platform is None and self._asks:
+            _ = self.platform  # what the command reads can be sent but once
+        if self._windows is None and not stdin:
+            try:
+                return self._shells.run(command, outputs, timeout, ask=self._asks)
+            except NoShell:
+                pass
+            except OnWindows as found:
+                self._on_windows(found.platform)
+        if self._windows is not None:
+            return self._windows.run(command, stdin, timeout, outputs)
         remote = RemoteCommand(self._sessions, outputs)
         with self._lock:
             self._running.add(remote)
@@ -163,26 +189,42 @@ class SshConnection:
                     return self._link.open(
                         "direct-streamlocal@openssh.com", path, "", 0, timeout=timeout
                     )
-                case Pipe(_):
-                    raise DialRefused(f"{shown(address)}: named pipes are not supported yet")
+                case Pipe(name):
+                    return self._pipe(name, timeout)
         except LinkDown as error:
             raise Unreachable(f"{self._where}: {error}") from error
         except OpenTimeout as error:
             raise DeadlineExceeded(f"{shown(address)}: no answer within {timeout:g} s") from error
         except OpenRefused as error:
-            why = refusals.explain(error, address, self._look)
+            why = self._why(error, address)
             raise DialRefused(f"{shown(address)}: {why}") from error
+
+    def _pipe(self, name: str, timeout: float) -> paramiko.Channel:
+        family = self.platform.family
+        if self._windows is None:
+            raise DialRefused(f"{name}: a {family} host has no named pipes")
+        return self._windows.pipe(name, timeout)
+
+    def _why(self, refused: OpenRefused, address: Address) -> str:
+        if isinstance(address, Unix) and self.platform.family == "windows":
+            return "OpenSSH for Windows leads to no unix sockets"
+        return refusals.explain(refused, address, self._look)
 
     def _look(self, script: Script) -> Finished:
         return self.run(script, timeout=_PROBE_TIME)
 
     def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
         """As in `Connection`."""
+        if self.platform.family == "windows" and self._windows is not None:
+            self._windows.files.put(data, path, timeout=timeout)
+            return
         script = Script(PUT, (path, f"{mode:o}", str(len(data))))
         self._file(f"put {path}", script, data, timeout, keep=None)
 
     def get(self, path: str, limit: int, *, timeout: float) -> bytes:
         """As in `Connection`."""
+        if self.platform.family == "windows" and self._windows is not None:
+            return self._windows.files.get(path, limit, timeout=timeout)
         script = Script(_GET, (path, str(limit)))
         return self._file(f"get {path}", script, b"", timeout, keep=limit)
 
@@ -198,6 +240,8 @@ class SshConnection:
         """As in `Connection`; the streams end with the link, which is opened anew when needed."""
         with self._lock:
             running: list[RemoteCommand | Shell] = [*self._running, *self._shells.busy()]
+        if self._windows is not None:
+            running += self._windows.running()
         ending = [threading.Thread(target=remote.end) for remote in running]
         for thread in ending:
             thread.start()

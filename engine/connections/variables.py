@@ -11,6 +11,7 @@ from engine.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.connections.base import ShellType
     from engine.connections.ssh_options import Options
 
 Kind = Literal["ssh", "local"]
@@ -21,6 +22,13 @@ _KINDS: dict[str, Kind] = {
     "paramiko": "ssh",
     "paramiko_ssh": "ssh",
     "local": "local",
+}
+_SHELLS: dict[str, ShellType] = {
+    "sh": "sh",
+    "csh": "sh",  # whatever the account's shell is, scripts are for sh on a Unix
+    "fish": "sh",
+    "cmd": "cmd",
+    "powershell": "powershell",
 }
 _ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 
@@ -66,6 +74,16 @@ class Variables:
                 f"ansible_connection {text!r} is not supported", hint="there are ssh and local"
             )
         return _KINDS.get(text, "ssh")
+
+    def shell(self) -> ShellType | None:
+        """What scripts for the host are written in, if that is said."""
+        text = self.text("ansible_shell_type")
+        if text is not None and text not in _SHELLS:
+            self.problem(
+                f"ansible_shell_type {text!r} is not supported",
+                hint="there are sh, cmd and powershell",
+            )
+        return _SHELLS.get(text or "")
 
     def name(self, text: str) -> str:
         """The text, if it can be a host's name or address."""
