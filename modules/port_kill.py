@@ -22,14 +22,22 @@ from engine.contract import (
     Struct,
     Target,
     docker_client,
+    end_windows_processes,
     seconds,
     to_plain,
+    windows_listeners,
 )
 
 PROTECTED = frozenset(
-    {"sshd", "sshd-session", "sshd-auth", "dropbear", "systemd", "init", "launchd"}
+    {
+        *("sshd", "sshd-session", "sshd-auth", "dropbear", "systemd", "init", "launchd"),
+        *("sshd.exe", "sshd-session.exe", "sshd-auth.exe", "services.exe", "lsass.exe"),
+        *("wininit.exe", "winlogon.exe", "csrss.exe", "smss.exe", "registry"),
+    }
 )
-PUBLISHERS = frozenset({"docker-proxy", "dockerd"})
+PUBLISHERS = frozenset(
+    {"docker-proxy", "dockerd", "dockerd.exe", "com.docker.backend.exe", "wslrelay.exe"}
+)
 """They hold a port in a container's name."""
 AFTER_KILL = 5.0
 """Seconds that the kernel gets to end a process after KILL."""
@@ -149,8 +157,8 @@ class Process(Struct, frozen=True, kw_only=True):
 
     Args:
         pid: its number.
-        start: when it began: clock ticks since boot on Linux, a date elsewhere. With the pid it
-            is the process's identity.
+        start: when it began: clock ticks since boot on Linux, a date elsewhere; empty where a
+            Windows host does not tell. With the pid it is the process's identity.
         name: what the kernel calls it.
         user: its account, by name where the host knows one.
         parent: its parent's pid.
@@ -209,11 +217,17 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
     and what the connection itself runs in; a port that Docker publishes for a container is
     refused too: restart the container. Nothing to do where nothing listens.
 
+    On Windows `netstat` and `tasklist` are asked, in whatever language, and `taskkill /F` ends
+    what they find at once: there is no TERM. The start time is PowerShell's; where it does not
+    tell one, the change says so, and the process must still hold the port and have its name when
+    it is ended. A service's process is refused: stop the service.
+
     Args:
         port: the TCP port, on any address of the host, IPv4 or IPv6.
-        grace: how long a process may take to end by itself before it is killed.
+        grace: how long a process may take to end by itself before it is killed; not on Windows.
 
-    **Source:** proc_net(5) /proc/net/tcp, proc_pid_stat(5) field 22, ss(8), lsof(8), ps(1).
+    **Source:** proc_net(5) /proc/net/tcp, proc_pid_stat(5) field 22, ss(8), lsof(8), ps(1);
+    Windows commands `netstat -ano`, `tasklist /FO CSV`, `taskkill`; `Win32_Process`.
     """
 
     primary: ClassVar[str] = "port"
@@ -237,8 +251,9 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
         for process in seen.processes:
             self._guard(process, seen)
         names = ", ".join(f"{each.name} (pid {each.pid})" for each in seen.processes)
+        untold = "" if all(each.start for each in seen.processes) else "; start time not known"
         return Change(
-            summary=f"{names} on port {self.port} → ended",
+            summary=f"{names} on port {self.port} → ended{untold}",
             on=tuple(process.identity for process in seen.processes),
             before=to_plain(seen.processes),
             after=[],
@@ -246,6 +261,8 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
 
     def apply(self, target: Target, change: Change) -> Ended:
         """Signal those very processes, and wait for their end."""
+        if target.platform.family == "windows":
+            return self._end_on_windows(target, change)
         grace = seconds(self.grace)
         if grace + AFTER_KILL >= target.deadline.remaining():
             raise ModuleFailed(f"grace of {grace:g} s does not fit into the task's timeout")
@@ -268,6 +285,26 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
             raise ModuleFailed(f"could not be ended{denied}: pid {', '.join(left)}", to_plain(done))
         return done
 
+    def _end_on_windows(self, target: Target, change: Change) -> Ended:
+        outcomes = end_windows_processes(target, self.port, change.on)
+        processes = {each["pid"]: each for each in change.before}
+        done = Ended(
+            ended=[
+                {**processes[pid], "signal": "KILL"}
+                for pid, outcome in outcomes.items()
+                if outcome == "ended"
+            ],
+            gone=[pid for pid, outcome in outcomes.items() if outcome == "gone"],
+        )
+        left = [pid for pid in processes if outcomes.get(pid, "") not in {"ended", "gone"}]
+        if left:
+            why = "; ".join(filter(None, (outcomes.get(pid, "")[5:] for pid in left)))
+            pids = ", ".join(str(pid) for pid in left)
+            raise ModuleFailed(
+                f"could not be ended: pid {pids}{f': {why}' if why else ''}", to_plain(done)
+            )
+        return done
+
     def confirm(self, target: Target, change: Change) -> str | None:
         """None of them listens any more; that another one does is for `verify` to judge."""
         left = [each for each in self._look(target).processes if each.identity in change.on]
@@ -277,7 +314,7 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
     def _look(self, target: Target) -> Listeners:
         family = target.platform.family
         if family == "windows":
-            raise ModuleFailed("port_kill is not yet supported on Windows hosts")
+            return _on_windows(target, self.port)
         text = _LOOK_LINUX if family == "linux" else _START_ELSEWHERE + _LOOK_ELSEWHERE
         args = (str(self.port), f"{self.port:04X}")
         finished = target.run(Script(text, args=args))
@@ -301,8 +338,12 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
             raise GuardRefused(
                 f"{what}, the first process: stop the socket or service unit instead"
             )
-        if process.name in PROTECTED:
+        if process.name.lower() in PROTECTED:
             raise GuardRefused(f"{what}, which is never ended")
+        if process.name.lower() == "svchost.exe":
+            raise GuardRefused(f"{what}, which is a service's: stop the service instead")
+        if process.name in {"System", "System Idle Process"}:
+            raise GuardRefused(f"{what}, which is Windows itself: `netsh http show servicestate`")
         if process.pid in seen.ancestors:
             raise GuardRefused(f"{what}, which our own connection runs in")
 
@@ -321,6 +362,24 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
         ):
             return ""  # the refusal stands without the name
         return ", ".join(sorted(each["Names"][0].lstrip("/") for each in found))
+
+
+def _on_windows(target: Target, port: int) -> Listeners:
+    seen = windows_listeners(target, port)
+    processes = [
+        Process(
+            pid=each.pid,
+            start=each.start,
+            name=each.name,
+            user="",
+            parent=each.parent,
+            command=each.command[:COMMAND_LIMIT],
+        )
+        for each in seen.processes
+    ]
+    return Listeners(
+        addresses=seen.addresses, processes=processes, hidden=[], ancestors=seen.ancestors
+    )
 
 
 def parse(text: str) -> Listeners:

@@ -40,9 +40,10 @@ from engine.contract.arguments import (
 )
 from engine.contract.change import Change, Identity
 from engine.contract.clients import docker_client, http_client, postgres_errors, postgres_session
-from engine.contract.commands import FreeCommand
+from engine.contract.commands import FreeCommand, windows_words
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
 from engine.contract.target import Deadline, Target
+from engine.contract.windows_ports import end_windows_processes, windows_listeners
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
 
 __all__ = [
@@ -79,10 +80,13 @@ __all__ = [
     "Unix",
     "contains",
     "docker_client",
+    "end_windows_processes",
     "http_client",
     "postgres_errors",
     "postgres_session",
     "seconds",
     "size",
     "to_plain",
+    "windows_listeners",
+    "windows_words",
 ]
