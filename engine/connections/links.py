@@ -94,7 +94,7 @@ def _open(settings: Settings, credentials: Credentials, reach: Reach | None) -> 
     if settings.kind == "local":
         from engine.connections.local import LocalConnection
 
-        return LocalConnection()
+        return LocalConnection(settings.shell)
     from engine.connections.handshake import connect
     from engine.connections.ssh import SshConnection
 

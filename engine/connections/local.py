@@ -9,12 +9,14 @@ import secrets
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import weakref
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from engine.connections import shells
 from engine.connections.base import (
@@ -26,11 +28,12 @@ from engine.connections.base import (
     Pipe,
     Platform,
     Script,
+    ShellType,
     Tcp,
     Unix,
     shown,
 )
-from engine.connections.forward import Forward
+from engine.connections.forward import Forward, unix_socket
 from engine.connections.output import LINGER, Keeper
 from engine.errors import DeadlineExceeded, DialRefused, HostError
 
@@ -42,14 +45,26 @@ GRACE = 1.0
 
 _CHUNK = 64 * 1024
 
+# A Ctrl-C is for quell, which then ends its commands in good order.
+_APART: dict[str, Any] = (
+    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    if os.name == "nt"
+    else {"start_new_session": True}
+)
+
 
 class LocalConnection:
-    """Runs commands on the controller and dials from it."""
+    """Runs commands on the controller and dials from it.
+
+    Args:
+        shell: what scripts are written in, on Windows; None for cmd.
+    """
 
     alive = True
 
-    def __init__(self) -> None:
+    def __init__(self, shell: ShellType | None = None) -> None:
         """Nothing runs yet."""
+        self._shell = shell
         self._running: weakref.WeakSet[_Running] = weakref.WeakSet()
         self._dialled: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
@@ -61,7 +76,7 @@ class LocalConnection:
         windows = system == "Windows"
         return Platform(
             family=families.get(system, "posix"),  # type: ignore[arg-type]
-            shell="cmd" if windows else "sh",
+            shell=(self._shell or "cmd") if windows else "sh",
             machine=machine.machine(),
             user=_user_name(),
             uid=None if windows else os.geteuid(),
@@ -79,8 +94,32 @@ class LocalConnection:
         """As in `Connection`; a program that cannot be started ends with 126 or 127, as in sh."""
         if become is not None:
             raise HostError("becoming another account is not supported yet")
-        started = time.monotonic()
+        if self.platform.family == "windows":
+            return self._run_on_windows(command, stdin, timeout, listener)
         argv, data = _prepare(command, stdin)
+        return self._run(argv, data, command, timeout, listener)
+
+    def _run_on_windows(
+        self, command: Argv | Script, stdin: bytes, timeout: float, listener: Listener | None
+    ) -> Finished:
+        from engine.connections.windows.orders import local
+
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+            made = local(command, Path(directory), self.platform.shell)
+            for path, data in made.files.items():
+                path.write_bytes(data)
+            told = replace(command, env={**command.env, **made.env})
+            return self._run(made.argv, stdin, told, timeout, listener)
+
+    def _run(
+        self,
+        argv: str | list[str],
+        data: bytes,
+        command: Argv | Script,
+        timeout: float,
+        listener: Listener | None,
+    ) -> Finished:
+        started = time.monotonic()
         try:
             process = subprocess.Popen(
                 argv,
@@ -89,7 +128,7 @@ class LocalConnection:
                 stderr=subprocess.PIPE,
                 cwd=Path.home() / (command.cwd or ""),
                 env={**os.environ, **command.env},
-                start_new_session=True,
+                **_APART,
             )
         except OSError as error:
             status = 127 if isinstance(error, FileNotFoundError) else 126
@@ -179,7 +218,7 @@ def _dial(address: Address, timeout: float) -> socket.socket:
         case Tcp(host, port):
             return socket.create_connection((host, port), timeout=timeout)
         case Unix(path):
-            dialled = socket.socket(socket.AF_UNIX)
+            dialled = unix_socket()
             dialled.settimeout(timeout)
             try:
                 dialled.connect(path)
@@ -250,7 +289,7 @@ class _Running:
 
     def _kill(self) -> None:
         if not hasattr(os, "killpg"):
-            self._process.kill()
+            self._kill_tree()
             return
         group = self._process.pid
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -260,6 +299,14 @@ class _Running:
                 os.killpg(group, 0)  # raises when the last of the group is gone
                 time.sleep(0.02)
             os.killpg(group, signal.SIGKILL)
+        self._ended.wait(GRACE)
+
+    def _kill_tree(self) -> None:
+        """On Windows: all that it has started, by `taskkill`, which is where Windows is."""
+        argv = ["taskkill", "/F", "/T", "/PID", str(self._process.pid)]
+        with contextlib.suppress(OSError):
+            subprocess.run(argv, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+        self._process.kill()
         self._ended.wait(GRACE)
 
 

@@ -1,4 +1,4 @@
-"""The only place where a command becomes text for `sh`; `windows.quoting` is that for Windows."""
+"""The only place where a command becomes text for `sh`; `windows.orders` is that for Windows."""
 
 from __future__ import annotations
 

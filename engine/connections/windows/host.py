@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.connections.channels import exit_status, request_exec
 from engine.connections.command import KILL_TIME, RemoteCommand
-from engine.connections.windows import quoting
+from engine.connections.windows import orders
 from engine.connections.windows.files import Files
 from engine.errors import DeadlineExceeded, DialRefused, HostError
 
@@ -65,7 +65,7 @@ class WindowsHost:
             As `Connection.run`.
         """
         name = f"quell-{secrets.token_hex(8)}"
-        order = quoting.order(command, name, self._login, self._language)
+        order = orders.order(command, name, self._login, self._language)
         deadline = time.monotonic() + timeout
         if not self._free.acquire(timeout=timeout):
             raise DeadlineExceeded(
@@ -102,7 +102,7 @@ class WindowsHost:
     def _end(self, name: str) -> bool:
         """End all that has a name in its line; whether it is known to be gone."""
         with contextlib.suppress(HostError):
-            line = quoting.end(name, self._login)
+            line = orders.end(name, self._login)
             return RemoteCommand(self._sessions).run_line(line, b"", KILL_TIME).status == 0
         return False
 
@@ -152,7 +152,7 @@ class WindowsHost:
         channel = self._sessions.open(timeout)
         channel.settimeout(timeout)
         try:
-            request_exec(channel, quoting.dial_docker(name))
+            request_exec(channel, orders.dial_docker(name))
             self._ping(channel, shown)
         except TimeoutError as error:
             channel.close()

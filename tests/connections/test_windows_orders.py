@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from engine.connections.base import Argv, Script
-from engine.connections.windows.quoting import Order, end, order
+from engine.connections.windows.orders import Local, Order, end, local, order
 from engine.errors import HostError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = "quell-00ff"
 
@@ -70,7 +74,7 @@ def test_what_is_special_to_cmd_is_escaped() -> None:
 def test_what_no_line_can_hold_is_in_a_file_that_removes_itself(command: Argv | Script) -> None:
     found = made(command)
     file = found.files[f"{NAME}.cmd"].decode()
-    assert found.line.endswith(f'cd /d "%USERPROFILE%"&cmd /d /q /e:on /v:off /c {NAME}.cmd')
+    assert found.line.endswith(f'cd /d "%USERPROFILE%"&cmd.exe /d /q /e:on /v:off /c {NAME}.cmd')
     assert file.startswith('@del "%~f0"&')
     assert file.count("\n") == 1
     assert "secret" not in found.line
@@ -121,7 +125,7 @@ def test_for_powershell_as_the_accounts_shell_all_goes_by_file() -> None:
     assert found.line == (
         f"[Console]::Out.WriteLine('{NAME} 0');[Console]::Error.WriteLine('{NAME} 0');"
         f"Set-Location -LiteralPath $env:USERPROFILE;"
-        f"cmd /d /q /e:on /v:off /c {NAME}.cmd;exit $LASTEXITCODE"
+        f"cmd.exe /d /q /e:on /v:off /c {NAME}.cmd;exit $LASTEXITCODE"
     )
 
 
@@ -186,3 +190,23 @@ def test_no_batch_file_is_found_by_another_name(program: str) -> None:
 def test_what_cannot_be_said_to_cmd_is_refused(command: Argv | Script, message: str) -> None:
     with pytest.raises(HostError, match=message):
         made(command)
+
+
+def test_on_a_windows_controller_a_program_is_started_as_it_is(tmp_path: Path) -> None:
+    assert local(Argv(("x", "%PATH%&")), tmp_path, "cmd") == Local(["x", "%PATH%&"])
+    with pytest.raises(HostError, match="is a batch file"):
+        local(Argv(("x.cmd", "%PATH%&")), tmp_path, "cmd")
+
+
+def test_on_a_windows_controller_a_script_is_in_a_file(tmp_path: Path) -> None:
+    script = Script("echo !1! ☃", args=("&calc",), env={"A": "b"})
+    made = local(script, tmp_path, "cmd")
+    file = tmp_path / "script.cmd"
+    assert made.argv == f'cmd.exe /d /q /e:on /v:off /s /c ""{file}""'
+    assert made.files[file].endswith(b"echo !1! %QUELL_U0%\r\n")
+    assert made.env == {"1": "&calc", "QUELL_U0": "☃"}
+
+    made = local(script, tmp_path, "powershell")
+    assert isinstance(made.argv, str)
+    assert f"$file = '{tmp_path / 'order.json'}'" in text_of(made.argv)
+    assert json.loads(made.files[tmp_path / "order.json"])["args"] == ["&calc"]
