@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 # Python's own libraries have found out by now what system this is, and what it has. What comes
 # after them finds a system without it.
@@ -41,9 +40,25 @@ for package in (engine, modules):
         print(info.name)
 """
 RUN = """
+import contextlib, io, json
 from engine.cli.main import main
-main(sys.argv[1:])
+said = []
+for argv in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        try:
+            main(argv)
+        except SystemExit as end:
+            said.append([end.code, out.getvalue()])
+print(json.dumps(said))
 """
+COMMANDS = {
+    "quell 0": ["--version"],
+    "playbooks": ["validate", "playbooks/"],
+    "localhost": ["inventory", "-i", "inventory/local.yml", "--list"],
+    "port_kill": ["modules"],
+    "script": ["modules", "shell"],
+    "$schema": ["schema"],
+}
 ROOT = Path(__file__).parent.parent
 
 
@@ -66,22 +81,12 @@ def test_everything_can_be_imported() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("argv", "says"),
-    [
-        (["--version"], "quell"),
-        (["validate", "playbooks/"], "3 playbooks"),
-        (["inventory", "-i", "inventory/local.yml", "--list"], "localhost"),
-        (["modules"], "port_kill"),
-        (["modules", "shell"], "script"),
-        (["schema"], "$schema"),
-    ],
-)
-def test_what_contacts_no_host_works(argv: list[str], says: str) -> None:
-    done = without_posix(RUN, *argv)
-    assert done.returncode == 0, done.stderr
-    assert says in done.stdout
-    assert done.stderr == ""
+def test_what_contacts_no_host_works() -> None:
+    done = without_posix(RUN, json.dumps([*COMMANDS.values()]))
+    assert (done.returncode, done.stderr) == (0, "")
+    for words, (code, out) in zip(COMMANDS, json.loads(done.stdout), strict=True):
+        assert code in {0, None}, out
+        assert words in out
 
 
 def test_what_needs_a_unix_is_told() -> None:
