@@ -260,6 +260,8 @@ class Connection(Protocol):
     def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
         """Write a file on the host: whole or not at all (a temporary name, then a rename).
 
+        On Windows there is no mode to set.
+
         Raises:
             Unreachable, LinkLost, DeadlineExceeded: as `run`.
             HostError: the host's own word, such as no space or no permission.

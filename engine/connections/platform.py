@@ -12,8 +12,8 @@ BEFORE = "echo QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%:%USERNAME%:$HOME ; "
 cmd fills in `%OS%`; PowerShell fills in `$HOME` as a Unix's shell does, with a drive's letter.
 """
 
-AFTER = " ; echo QUELL2:$env:PROCESSOR_ARCHITECTURE:$env:USERNAME"
-"""For behind it, where only PowerShell arrives: tcsh would not hear of `$env`."""
+AFTER = " ; echo QUELL2 ; gc env:PROCESSOR_ARCHITECTURE,env:USERNAME"
+"""For behind it, where only PowerShell arrives. tcsh would not even begin a line with `$env:`."""
 
 POSIX = "uname -sm; id -u; id -un; echo QUELL3:"
 """For any shell of a Unix."""
@@ -44,7 +44,7 @@ def windows_of(output: str) -> Platform | None:
     if cmd:
         return Platform("windows", "cmd", cmd[1], cmd[2], None)
     if re.search(r"QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%:%USERNAME%:[A-Za-z]:", output):
-        said = re.search(r"QUELL2:([^:\s]*):([^:\r\n]*)", output)
+        said = re.search(r"QUELL2\r?\n(\S*)\r?\n([^\r\n]*)", output)
         machine, user = (said[1], said[2]) if said else ("", "")
         return Platform("windows", "powershell", machine, user, None)
     return None

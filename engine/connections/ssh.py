@@ -117,6 +117,11 @@ class SshConnection:
         """Whether the account's shell is still to say what it is."""
         return self._shell != "sh" and not self._shells.proven
 
+    def _windows_host(self) -> WindowsHost | None:
+        """The host's Windows, if that is what it runs; asked where it is not known yet."""
+        _ = self.platform
+        return self._windows
+
     def _on_windows(self, found: Platform) -> Platform:
         """The host is Windows; what it says of its shell is what lines are written for."""
         language = self._shell or found.shell
@@ -147,8 +152,8 @@ class SshConnection:
     def _run(
         self, command: Argv | Script, stdin: bytes, timeout: float, outputs: Outputs
     ) -> Finished:
-        if stdin and self._platform is None and self._asks:
-            _ = self.platform  # what the command reads can be sent but once
+        if stdin and self._asks:
+            self._windows_host()  # what the command reads can be sent but once
         if self._windows is None and not stdin:
             try:
                 return self._shells.run(command, outputs, timeout, ask=self._asks)
@@ -200,13 +205,13 @@ class SshConnection:
             raise DialRefused(f"{shown(address)}: {why}") from error
 
     def _pipe(self, name: str, timeout: float) -> paramiko.Channel:
-        family = self.platform.family
-        if self._windows is None:
-            raise DialRefused(f"{name}: a {family} host has no named pipes")
-        return self._windows.pipe(name, timeout)
+        windows = self._windows_host()
+        if windows is None:
+            raise DialRefused(f"{name}: a {self.platform.family} host has no named pipes")
+        return windows.pipe(name, timeout)
 
     def _why(self, refused: OpenRefused, address: Address) -> str:
-        if isinstance(address, Unix) and self.platform.family == "windows":
+        if isinstance(address, Unix) and self._windows_host() is not None:
             return "OpenSSH for Windows leads to no unix sockets"
         return refusals.explain(refused, address, self._look)
 
@@ -215,16 +220,18 @@ class SshConnection:
 
     def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
         """As in `Connection`."""
-        if self.platform.family == "windows" and self._windows is not None:
-            self._windows.files.put(data, path, timeout=timeout)
+        windows = self._windows_host()
+        if windows is not None:
+            windows.files.put(data, path, timeout=timeout)
             return
         script = Script(PUT, (path, f"{mode:o}", str(len(data))))
         self._file(f"put {path}", script, data, timeout, keep=None)
 
     def get(self, path: str, limit: int, *, timeout: float) -> bytes:
         """As in `Connection`."""
-        if self.platform.family == "windows" and self._windows is not None:
-            return self._windows.files.get(path, limit, timeout=timeout)
+        windows = self._windows_host()
+        if windows is not None:
+            return windows.files.get(path, limit, timeout=timeout)
         script = Script(_GET, (path, str(limit)))
         return self._file(f"get {path}", script, b"", timeout, keep=limit)
 

@@ -12,7 +12,7 @@ LINUX = f"{ASKED}/root\nLinux x86_64\n0\nroot\nQUELL3:\n"
 MACOS = f"{ASKED}/Users/ops\nDarwin arm64\n501\nops\nQUELL3:\n"
 BSD = f"{ASKED}/home/ops\nFreeBSD amd64\n1001\nops\nQUELL3:\n"
 CMD = "QUELL1:Windows_NT:AMD64:Dr. Who:$HOME ; exec /bin/sh -c 'read -r _m _c\r\n"
-POWERSHELL = f"{ASKED}C:\\Users\\ops\r\nQUELL2:ARM64:ops\r\n"
+POWERSHELL = f"{ASKED}C:\\Users\\ops\r\nQUELL2\r\nARM64\r\nops\r\n"
 POWERSHELL_CUT = f"{ASKED}C:\\Users\\ops\r\n"
 
 

@@ -30,7 +30,7 @@ need a session too."""
 
 _CHUNK = 4096
 _PING = b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
-_FULL_ANSWER = re.compile(rb"HTTP/1\.1 200 (?s:.*?)\r\n\r\nOK\Z")
+_ANSWER = re.compile(rb"HTTP/1\.[01] (\d+[^\r]*)(?s:.*?)\r\n\r\n(?s:(.*))\Z")
 
 
 class WindowsHost:
@@ -168,7 +168,9 @@ class WindowsHost:
         with contextlib.suppress(OSError):
             channel.sendall(_PING)
         answer = b""
-        while not _FULL_ANSWER.search(answer):
+        while not ((found := _ANSWER.search(answer)) and found[2] == b"OK"):
+            if found and not found[1].startswith(b"200"):
+                raise DialRefused(f"{shown}: the engine answers {found[1].decode()}")
             more = channel.recv(_CHUNK)
             if not more:
                 raise DialRefused(f"{shown}: {self._last_words(channel)}")
