@@ -9,24 +9,33 @@ import secrets
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.connections.channels import exit_status, request_exec
 from engine.connections.command import KILL_TIME, RemoteCommand
+from engine.connections.sessions import SessionRefused
 from engine.connections.windows import orders
 from engine.connections.windows.files import Files
 from engine.errors import DeadlineExceeded, DialRefused, HostError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import paramiko
 
     from engine.connections.base import Argv, Finished, Output, Script, ShellType
     from engine.connections.output import Outputs
     from engine.connections.sessions import Sessions
 
+Result = TypeVar("Result")
+
 _AT_ONCE = 7
 """Commands: sshd's MaxSessions is 10 by default, and files, a pipe and what ends an overdue command
 need a session too."""
+
+_PAUSE = 0.1
+"""Seconds between tries to open a session."""
 
 _CHUNK = 4096
 _PING = b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
@@ -75,7 +84,7 @@ class WindowsHost:
         left = tuple(order.files)
         try:
             for file, data in order.files.items():
-                self.files.place(file, data, timeout=_left(deadline))
+                _patiently(deadline, partial(self.files.place, file, data))
             finished = self._run(name, order.line, stdin, deadline, outputs)
             left = order.left
         finally:
@@ -94,7 +103,7 @@ class WindowsHost:
         with self._lock:
             self._running.add(remote)
         try:
-            return remote.run_line(line, stdin, _left(deadline))
+            return _patiently(deadline, partial(remote.run_line, line, stdin))
         finally:
             with self._lock:
                 self._running.discard(remote)
@@ -185,5 +194,20 @@ class WindowsHost:
         return lines[-1] if lines else f"`docker system dial-stdio` ended with status {status}"
 
 
-def _left(deadline: float) -> float:
-    return max(0.01, deadline - time.monotonic())
+def _patiently(deadline: float, do: Callable[..., Result]) -> Result:
+    """Do what needs a session; where the server opens none, wait for one of ours to end.
+
+    What was refused a session has not been begun. The server counts one for a while after its end.
+
+    Args:
+        deadline: in monotonic time.
+        do: given `timeout`.
+    """
+    while True:
+        left = max(0.01, deadline - time.monotonic())
+        try:
+            return do(timeout=left)
+        except SessionRefused:
+            if left <= _PAUSE:
+                raise
+            time.sleep(_PAUSE)
