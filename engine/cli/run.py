@@ -110,9 +110,9 @@ def _only_list(options: Any, *, hosts: bool, tasks: bool) -> int:
         for host in plan.every_host():
             click.echo(host)
     if tasks:
-        for phase, its_tasks in plan.phases.items():
+        for phase in plan.phases:
             click.echo(f"{phase}:")
-            for task in its_tasks:
+            for task in plan.tasks(phase):
                 where = ", ".join(plan.grid[task.id]) or "no host"
                 click.echo(f"  {task.name}  ({task.module}) on {where}")
     if not hosts and not tasks:

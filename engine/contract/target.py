@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.connections.base import Argv, Connection, Finished, Platform, Script
 
 
@@ -38,14 +41,23 @@ class Target:
 
     Args:
         host: its name in the inventory.
+        connection: to it, opened when it is first used.
         deadline: by when the task must have ended.
+        environment: variables for every command that is run on it.
     """
 
-    def __init__(self, host: str, connection: Connection, deadline: Deadline) -> None:
-        """Wrap a host's connection, which is opened when it is first used."""
+    def __init__(
+        self,
+        host: str,
+        connection: Connection,
+        deadline: Deadline,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Wrap a host's connection."""
         self.host = host
         self.connection = connection
         self.deadline = deadline
+        self._environment = environment or {}
 
     @property
     def platform(self) -> Platform:
@@ -53,5 +65,10 @@ class Target:
         return self.connection.platform
 
     def run(self, command: Argv | Script, *, stdin: bytes = b"") -> Finished:
-        """Run a command on the host within the task's deadline; see `Connection.run`."""
+        """Run a command on the host within the task's deadline; see `Connection.run`.
+
+        Its own variables go before those of the task's `environment`.
+        """
+        if self._environment:
+            command = replace(command, env={**self._environment, **command.env})
         return self.connection.run(command, stdin=stdin, timeout=self.deadline.remaining())

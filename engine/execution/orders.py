@@ -33,6 +33,8 @@ class Order:
         approved: the change that was shown and approved, for `apply`.
         unknown: the change of an earlier intent whose outcome nobody saw, for `predict`.
         intent: the id that an action's intent will have.
+        delegate: the host that does it in the other's stead; empty where none does.
+        pause: seconds to wait before it.
     """
 
     task: Task
@@ -47,6 +49,13 @@ class Order:
     approved: Change | None = None
     unknown: Change | None = None
     intent: str = ""
+    delegate: str = ""
+    pause: float = 0.0
+
+    @property
+    def where(self) -> str:
+        """The host that it is done on."""
+        return self.delegate or self.host
 
     @property
     def key(self) -> Key:
@@ -64,6 +73,7 @@ class Outcome:
         asks: `change` needs a yes first: it is not the one that was approved. Nothing was sent.
         guard: the guard that refused it; empty where none did.
         intent: the intent that was recorded; empty where nothing was sent.
+        applied: a change was made, so there is something that could be taken back.
     """
 
     order: Order
@@ -76,6 +86,7 @@ class Outcome:
     asks: bool = False
     guard: str = ""
     intent: str = ""
+    applied: bool = False
 
     @property
     def failed(self) -> bool:

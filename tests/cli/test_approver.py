@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FIRST: Key = ("mitigate.1", "h1", None)
 SECOND: Key = ("mitigate.2", "h1", None)
 OTHER: Key = ("mitigate.1", "h2", None)
-ALL = [Proposal(key, "End it", change(), "ask") for key in (FIRST, SECOND, OTHER)]
+ALL = [Proposal(key, "End it", key[1], change(), "ask") for key in (FIRST, SECOND, OTHER)]
 
 
 @pytest.fixture
@@ -93,7 +93,11 @@ def test_an_interruption_is_no_answer(typed: int) -> None:
 
 
 def test_what_a_host_said_is_not_obeyed(typed: int, capsys: pytest.CaptureFixture[str]) -> None:
-    answer(typed, "s\nn\n", [Proposal(FIRST, "End \x1b[2J", change(name="a\x07\u202e"), "ask")])
+    answer(
+        typed,
+        "s\nn\n",
+        [Proposal(FIRST, "End \x1b[2J", FIRST[1], change(name="a\x07\u202e"), "ask")],
+    )
     assert r"End \e[2J on h1: a\u0007\u202e → ended?" in capsys.readouterr().err
 
 

@@ -12,12 +12,17 @@ from engine import inventory as inventories
 from engine.connections.base import Argv, Finished, Output
 from engine.errors import LinkLost
 from engine.execution.approval import Approvals
+from engine.execution.batches import Budget
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
+from engine.execution.ending import Course
+from engine.execution.halt import Halt
 from engine.execution.memory import Memory
+from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.predict import Predictor
 from engine.execution.stage import Stage
+from engine.execution.walk import Walk
 from engine.execution.worker import Worker
 from engine.language import load
 from engine.language.templates import Scope, Templates
@@ -173,7 +178,12 @@ class Rig:
         self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, past or {})
         self.predictor = Predictor(self.stage, registry, bus.tell, unknown or {})
         approvals = Approvals(self.person, bus.tell, yes=yes)
-        self.changes = Changes(self.stage, self.predictor, approvals, bus.tell, check=check)
+        self.changes = Changes(self.stage, self.predictor, approvals, bus.tell)
+        self.halt = Halt(lambda: None, lambda: None)
+        budget = Budget(self.plan.playbook.text.max_fail, len(self.plan.hosts_of("mitigate")))
+        walk = Walk(self.stage, self.changes, self.halt, budget, bus.tell, lambda _t, _n: True)
+        self.course = Course(check=check)
+        self.phases = Phases(self.stage, self.changes, walk, self.halt, bus.tell, self.course)
 
     def tell(self, event: Event) -> None:
         """As a sink."""
@@ -185,7 +195,7 @@ class Rig:
 
     def mitigate(self) -> None:
         """Run the phase."""
-        self.changes.run("mitigate", self.plan.phases["mitigate"], lambda: False)
+        self.phases.run("mitigate")
 
     def puts(self, host: str) -> list[str]:
         """What was changed there."""

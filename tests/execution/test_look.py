@@ -21,7 +21,7 @@ def looked(
 ) -> tuple[Rig, TaskEnded]:
     rig = Rig(tmp_path, TASK.format(keywords))
     rig.boards["h1"].surprise("look", *surprises)
-    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    rig.stage.run("resolve", rig.plan.tasks("resolve"))
     [ended] = rig.told(TaskEnded)
     return rig, ended
 
@@ -65,7 +65,7 @@ def test_an_expectation_that_cannot_be_judged_yet_is_asked_again(tmp_path: Path)
     keywords = "within: 30s, every: 10ms, expect: \"{'on': 1}[result.position]\""
     rig = Rig(tmp_path, TASK.format(keywords))
     rig.boards["h1"].switches = Turning(main="off")
-    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    rig.stage.run("resolve", rig.plan.tasks("resolve"))
     [ended] = rig.told(TaskEnded)
     assert ended.status == "ok"
     assert [look.holds for look in rig.told(Looked)] == [False, True]
@@ -104,7 +104,7 @@ def test_what_was_expected_is_said(tmp_path: Path, expect: str | list[str], mess
 def test_an_expectation_replaces_the_modules_own(tmp_path: Path) -> None:
     rig = Rig(tmp_path, TASK.format("expect: result.position == 'broken'"))
     rig.boards["h1"].switches["main"] = "broken"
-    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    rig.stage.run("resolve", rig.plan.tasks("resolve"))
     [ended] = rig.told(TaskEnded)
     assert ended.status == "ok"
 
@@ -115,6 +115,6 @@ def test_times_may_be_templates(tmp_path: Path) -> None:
         TASK.format('within: "{{ patience }}", every: 10ms, expect: false'),
         extra={"patience": "20ms"},
     )
-    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    rig.stage.run("resolve", rig.plan.tasks("resolve"))
     [ended] = rig.told(TaskEnded)
     assert ended.message == "expected False (not within 0.02 s)"

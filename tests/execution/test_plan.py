@@ -27,7 +27,7 @@ resolve:
 
 def selected(tmp_path: Path, **selection: str | tuple[str, ...]) -> list[str]:
     found = plan(tmp_path, BOOK, selection=Selection(**selection))  # type: ignore[arg-type]
-    return [task.name for tasks in found.phases.values() for task in tasks]
+    return [task.name for phase in found.phases for task in found.tasks(phase)]
 
 
 def test_a_task_runs_on_the_playbooks_hosts_or_its_own(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ mitigate:
 
 def look(rig: Rig) -> TaskEnded:
     """What comes of looking on h1."""
-    rig.stage.run("investigate", rig.plan.phases["investigate"])
+    rig.stage.run("investigate", rig.plan.tasks("investigate"))
     return only(rig)
 
 
@@ -96,7 +96,7 @@ def test_what_is_not_as_expected_is_a_finding_or_a_failure(
 ) -> None:
     rig = Rig(tmp_path, LOOK.replace("investigate", phase))
     rig.boards["h1"].switches["main"] = "broken"
-    rig.stage.run(phase, rig.plan.phases[phase])
+    rig.stage.run(phase, rig.plan.tasks(phase))
     assert (only(rig).status, only(rig).message) == (status, "it is broken")
     assert only(rig).result["finding"] is True
 
