@@ -167,7 +167,7 @@ def assemble(
     *,
     yes: bool,
     progress: Progress | None = None,
-    stepper: Callable[[Task, int], bool] = lambda _task, _hosts: True,
+    stepper: Callable[[Task, int], bool] | None = None,
 ) -> Assembled:
     """Make every part of a run and join them.
 
@@ -178,7 +178,7 @@ def assemble(
         approver: asks a person.
         yes: nobody need be asked.
         progress: what an earlier session of this run came to.
-        stepper: whether a task is to be run, on so many hosts.
+        stepper: whether a task is to be run, on so many hosts; None: each is.
     """
     options, plan, templates = prepared.options, prepared.plan, prepared.templates
     bus = Bus(prepared.redactor, sinks)
@@ -206,12 +206,16 @@ def assemble(
         partial(_all, fleet.cancel, worker.stop), partial(_all, fleet.revive, worker.revive)
     )
     budget = Budget(prepared.playbook.text.max_fail, len(plan.hosts_of("mitigate")))
-    walk = Walk(stage, changes, halt, budget, bus.tell, stepper)
+    walk = Walk(stage, changes, halt, budget, bus.tell, stepper or _always)
     course = Course(check=options.check, detailed=options.detailed_exitcode)
     phases = Phases(stage, changes, walk, halt, bus.tell, course)
     run = Run(run_id, stage, phases, halt, templates, bus.tell, course=course)
     opening = _opening(prepared, run_id, progress, opened_at)
     return Assembled(run, links, opening, bus.tell)
+
+
+def _always(_task: Task, _hosts: int) -> bool:
+    return True
 
 
 def _all(*calls: Callable[[], None]) -> None:

@@ -118,3 +118,56 @@ def test_times_may_be_templates(tmp_path: Path) -> None:
     rig.stage.run("resolve", rig.plan.tasks("resolve"))
     [ended] = rig.told(TaskEnded)
     assert ended.message == "expected False (not within 0.02 s)"
+
+
+def test_it_looks_until_the_condition_holds(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        "resolve:\n  - {name: Up, hosts: h1, look: main, until: seen.position == 'on',"
+        " retries: 5, delay: 0.01, register: seen}\n",
+    )
+
+    def put_on(command: str) -> None:
+        if len(rig.boards["h1"].log) == 3:
+            rig.boards["h1"].switches["main"] = "on"
+        assert command == "look main"
+
+    rig.boards["h1"].then = put_on
+    [outcome] = rig.stage.run("resolve", rig.plan.tasks("resolve"))
+    assert (outcome.status, outcome.result["position"]) == ("ok", "on")
+    assert [(e.look, e.total, e.mode) for e in rig.told(Looked)] == [
+        (1, 6, "until"),
+        (2, 6, "until"),
+        (3, 6, "until"),
+    ]
+
+
+def test_it_gives_up_after_so_many_looks(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        "resolve:\n  - {hosts: h1, look: main, until: result.position == 'on', retries: 2,"
+        " delay: 0}\n",
+    )
+    [outcome] = rig.stage.run("resolve", rig.plan.tasks("resolve"))
+    assert outcome.failed
+    assert outcome.message == "not until result.position == 'on' (looked 3 times)"
+
+
+@pytest.mark.parametrize(
+    ("position", "words", "status"),
+    [
+        ("broken", "failed_when: false", "ok"),
+        ("on", "failed_when: seen.position == 'on'", "failed"),
+        ("on", "failed_when: [result.position == 'on', result.position == 'off']", "ok"),
+        ("on", "failed_when: false\n    expect: result.position == 'off'", "failed"),
+    ],
+)
+def test_a_task_says_itself_what_a_failure_is(
+    tmp_path: Path, position: str, words: str, status: str
+) -> None:
+    rig = Rig(
+        tmp_path, f"resolve:\n  - hosts: h1\n    look: main\n    register: seen\n    {words}\n"
+    )
+    rig.boards["h1"].switches["main"] = position
+    [outcome] = rig.stage.run("resolve", rig.plan.tasks("resolve"))
+    assert outcome.status == status

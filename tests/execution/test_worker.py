@@ -225,3 +225,21 @@ def test_an_interruption_is_over_before_what_must_follow() -> None:
     assert links.over
     done.set()
     thread.join()
+
+
+@pytest.mark.parametrize(
+    ("words", "stuck", "status"),
+    [
+        ("failed_when: result.put == 'on'", False, "failed"),
+        ("failed_when: result.put == 'off'", False, "changed"),
+    ],
+)
+def test_an_action_may_say_itself_what_a_failure_is(
+    tmp_path: Path, words: str, *, stuck: bool, status: str
+) -> None:
+    rig = Rig(tmp_path, f"mitigate:\n  - switch: 'on'\n    hosts: h1\n    {words}\n", yes=True)
+    if stuck:
+        rig.boards["h1"].surprise("put", 1)
+    rig.mitigate()
+    [event] = rig.told(TaskEnded)
+    assert event.status == status
