@@ -52,6 +52,10 @@ class Target:
         """What the host is."""
         return self.connection.platform
 
-    def run(self, command: Argv | Script, *, stdin: bytes = b"") -> Finished:
+    def run(
+        self, command: Argv | Script, *, stdin: bytes = b"", keep: int | None = None
+    ) -> Finished:
         """Run a command on the host within the task's deadline; see `Connection.run`."""
-        return self.connection.run(command, stdin=stdin, timeout=self.deadline.remaining())
+        return self.connection.run(
+            command, stdin=stdin, timeout=self.deadline.remaining(), keep=keep
+        )

@@ -51,9 +51,11 @@ class FakeConnection:
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
+        del keep
         assert timeout > 0
         assert become is None
         assert listener is None

@@ -45,10 +45,11 @@ class Shell(FakeConnection):
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
-        del become, listener, stdin
+        del become, keep, listener, stdin
         assert isinstance(command, Script)
         argv = [str(shutil.which(self.through[0])), *self.through[1:], "-s", "--", *command.args]
         done = subprocess.run(
