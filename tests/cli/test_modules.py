@@ -62,6 +62,11 @@ def test_every_shipped_module_has_a_whole_reference(name: str) -> None:
     assert all(argument["description"] for argument in told["arguments"])
 
 
+def test_arguments_come_in_the_order_in_which_they_are_told() -> None:
+    told = json.loads(modules("command", "--format", "json"))
+    assert [argument["name"] for argument in told["arguments"]][:3] == ["argv", "chdir", "env"]
+
+
 def test_all_references_as_json() -> None:
     assert [each["name"] for each in json.loads(modules("--format", "json"))] == Registry().names()
 
