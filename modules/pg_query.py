@@ -13,13 +13,11 @@ from engine.contract import (
     Duration,
     Meta,
     ModuleFailed,
-    Port,
+    PostgresLogin,
     Probe,
     Struct,
     Target,
     count,
-    postgres_errors,
-    postgres_session,
     seconds,
 )
 
@@ -68,7 +66,7 @@ class Rows(Struct, frozen=True, kw_only=True):
     value: Any
 
 
-class PgQuery(Probe[Rows], frozen=True, kw_only=True):
+class PgQuery(PostgresLogin, Probe[Rows], frozen=True, kw_only=True):
     """Run one SQL statement in a read-only transaction, on a server as the host sees it.
 
     What it would write the server refuses, and nothing happened. Several statements, utility
@@ -94,9 +92,6 @@ class PgQuery(Probe[Rows], frozen=True, kw_only=True):
     query: Annotated[str, Meta(title="SQL", examples=["select count(*) from pg_stat_activity"])]
     params: list[Any] | dict[str, Any] | None = None
     user: str | None = None
-    password: str | None = None
-    host: str = "/var/run/postgresql"
-    port: Port = 5432
     statement_timeout: Duration = "10s"
 
     def __post_init__(self) -> None:
@@ -114,21 +109,12 @@ class PgQuery(Probe[Rows], frozen=True, kw_only=True):
 
     def observe(self, target: Target) -> Rows:
         """Run the statement; the transaction is rolled back in any case."""
-        with postgres_errors():
-            session = postgres_session(
-                target,
-                database=self.database,
-                user=self.user,
-                password=self.password,
-                host=self.host,
-                port=self.port,
-            )
-            with session:
-                timeout = min(seconds(self.statement_timeout), target.deadline.remaining())
-                try:
-                    return self._ask(session, timeout)
-                except TypeError as error:  # psycopg's, of a mapping for %s or a list for %(name)s
-                    raise ModuleFailed(f"params: {error}") from error
+        with self.login(target, database=self.database, user=self.user) as session:
+            timeout = min(seconds(self.statement_timeout), target.deadline.remaining())
+            try:
+                return self._ask(session, timeout)
+            except TypeError as error:  # psycopg's, of a mapping for %s or a list for %(name)s
+                raise ModuleFailed(f"params: {error}") from error
 
     def summary(self, seen: Rows) -> str:
         """The one value, or how many rows."""

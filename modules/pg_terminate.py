@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from engine.contract import (
@@ -16,19 +15,17 @@ from engine.contract import (
     Meta,
     ModuleFailed,
     Pattern,
-    Port,
+    PostgresLogin,
     Struct,
     Target,
     contains,
     count,
-    postgres_errors,
-    postgres_session,
     seconds,
     to_plain,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     import psycopg
 
@@ -167,7 +164,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     spared: list[int]
 
 
-class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
+class PgTerminate(PostgresLogin, Action[Sessions], frozen=True, kw_only=True):
     """End PostgreSQL sessions that match, or cancel what they run.
 
     At least one filter is needed, and a session must pass all of them. Never hit are our own
@@ -207,9 +204,6 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
     max: Annotated[int, Meta(ge=1)] = 10
     include_superusers: tuple[str, ...] = ()
     login_user: str | None = None
-    password: str | None = None
-    host: str = "/var/run/postgresql"
-    port: Port = 5432
 
     def __post_init__(self) -> None:
         """Refuse to run without a filter, and to cancel where nothing runs.
@@ -288,20 +282,10 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
                     return f"{len(rows)} sessions do not end: pid {pids}"
                 time.sleep(POLL)
 
-    @contextmanager
-    def _session(self, target: Target) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-        with (
-            postgres_errors(),
-            postgres_session(
-                target,
-                database=self.database or "postgres",
-                user=self.login_user,
-                password=self.password,
-                host=self.host,
-                port=self.port,
-            ) as session,
-        ):
-            yield session
+    def _session(
+        self, target: Target
+    ) -> AbstractContextManager[psycopg.Connection[dict[str, Any]]]:
+        return self.login(target, database=self.database or "postgres", user=self.login_user)
 
     def _states(self) -> list[State] | None:
         if self.state is None:

@@ -42,6 +42,7 @@ from engine.contract.change import Change, Identity
 from engine.contract.clients import docker_client, http_client, postgres_errors, postgres_session
 from engine.contract.commands import FreeCommand
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
+from engine.contract.postgres import PostgresLogin
 from engine.contract.target import Deadline, Target
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
 from engine.units import amount, count, duration
@@ -71,6 +72,7 @@ __all__ = [
     "Pipe",
     "Platform",
     "Port",
+    "PostgresLogin",
     "Probe",
     "Record",
     "Script",
