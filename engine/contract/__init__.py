@@ -41,6 +41,7 @@ from engine.contract.arguments import (
 from engine.contract.change import Change, Identity
 from engine.contract.clients import docker_client, http_client, postgres_errors, postgres_session
 from engine.contract.commands import FreeCommand
+from engine.contract.masking import masked
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
 from engine.contract.postgres import PostgresLogin
 from engine.contract.target import Deadline, Target
@@ -86,6 +87,7 @@ __all__ = [
     "docker_client",
     "duration",
     "http_client",
+    "masked",
     "postgres_errors",
     "postgres_session",
     "seconds",
