@@ -43,7 +43,7 @@ from engine.contract.clients import docker_client, http_client, postgres_errors,
 from engine.contract.commands import FreeCommand
 from engine.contract.masking import masked
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
-from engine.contract.postgres import PostgresLogin
+from engine.contract.postgres import PostgresLogin, PostgresSession
 from engine.contract.target import Deadline, Target
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
 from engine.units import amount, count, duration
@@ -74,6 +74,7 @@ __all__ = [
     "Platform",
     "Port",
     "PostgresLogin",
+    "PostgresSession",
     "Probe",
     "Record",
     "Script",
