@@ -41,14 +41,24 @@ from engine.contract.arguments import (
 from engine.contract.change import Change, Identity
 from engine.contract.clients import docker_client, http_client, postgres_errors, postgres_session
 from engine.contract.commands import FreeCommand
+from engine.contract.listeners import (
+    PUBLISHERS,
+    Listeners,
+    PortHolder,
+    listeners,
+    start_of,
+    why_hidden,
+)
 from engine.contract.masking import masked
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
 from engine.contract.postgres import PostgresLogin, PostgresSession
+from engine.contract.powershell import ask_powershell
 from engine.contract.target import Deadline, Target
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
 from engine.units import amount, count, duration
 
 __all__ = [
+    "PUBLISHERS",
     "Action",
     "Address",
     "Argv",
@@ -64,6 +74,7 @@ __all__ = [
     "GuardRefused",
     "Identity",
     "LinkLost",
+    "Listeners",
     "Meta",
     "Module",
     "ModuleFailed",
@@ -73,6 +84,7 @@ __all__ = [
     "Pipe",
     "Platform",
     "Port",
+    "PortHolder",
     "PostgresLogin",
     "PostgresSession",
     "Probe",
@@ -83,15 +95,19 @@ __all__ = [
     "Tcp",
     "Unix",
     "amount",
+    "ask_powershell",
     "contains",
     "count",
     "docker_client",
     "duration",
     "http_client",
+    "listeners",
     "masked",
     "postgres_errors",
     "postgres_session",
     "seconds",
     "size",
+    "start_of",
     "to_plain",
+    "why_hidden",
 ]
