@@ -67,7 +67,9 @@ def ask_powershell(
     """
     finished = target.run(powershell(text, **given), keep=keep)
     if finished.status:
-        raise ModuleFailed(f"PowerShell says: {finished.stderr.text.strip() or finished.status}")
+        raise ModuleFailed(
+            f"PowerShell says: {finished.stderr.text.strip() or f'exit status {finished.status}'}"
+        )
     if finished.stdout.omitted:
         raise ModuleFailed("the host answers more than is kept")
     try:
