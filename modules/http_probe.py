@@ -10,7 +10,6 @@ import msgspec
 from msgspec import field
 
 from engine.contract import (
-    Deadline,
     DeadlineExceeded,
     DialRefused,
     Duration,
@@ -121,12 +120,12 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
         """Send the request and read the answer."""
         import httpx
 
-        deadline = Deadline(min(seconds(self.max_time), target.deadline.remaining()))
+        narrowed = target.within(seconds(self.max_time))
         started = time.monotonic()
         try:
-            return self._ask(Target(target.host, target.connection, deadline), started)
+            return self._ask(narrowed, started)
         except (DeadlineExceeded, httpx.TimeoutException):
-            error = f"no answer within {deadline.seconds:g} s"
+            error = f"no answer within {narrowed.deadline.seconds:g} s"
         except DialRefused as refused:
             error = refused.message
         except httpx.RequestError as failed:

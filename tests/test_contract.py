@@ -1,6 +1,7 @@
 import pytest
 
-from engine.contract import Change, Identity, seconds, size
+from engine.connections.local import LocalConnection
+from engine.contract import Change, Deadline, Identity, Target, seconds, size
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,11 @@ def test_what_came_after_the_yes_is_left_out() -> None:
 
 def test_nothing_is_left_of_what_was_approved() -> None:
     assert change(3).narrowed(change(1, 2)) is None
+
+
+def test_a_target_is_narrowed_within_its_own_time() -> None:
+    whole = Target("web1", LocalConnection(), Deadline(10))
+    narrow = whole.within(5)
+    assert (narrow.host, narrow.connection) == (whole.host, whole.connection)
+    assert narrow.deadline.remaining() <= 5 < whole.deadline.remaining()
+    assert whole.within(60).deadline.remaining() <= 10

@@ -32,6 +32,7 @@ from engine.contract.arguments import (
     Bytes,
     Condition,
     Duration,
+    HostName,
     Pattern,
     Port,
     contains,
@@ -53,6 +54,7 @@ from engine.contract.masking import masked
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
 from engine.contract.postgres import PostgresLogin, PostgresSession
 from engine.contract.powershell import ask_powershell
+from engine.contract.streams import Stream, dialled
 from engine.contract.target import Deadline, Target
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
 from engine.units import amount, count, duration
@@ -72,6 +74,7 @@ __all__ = [
     "Finished",
     "FreeCommand",
     "GuardRefused",
+    "HostName",
     "Identity",
     "LinkLost",
     "Listeners",
@@ -90,6 +93,7 @@ __all__ = [
     "Probe",
     "Record",
     "Script",
+    "Stream",
     "Struct",
     "Target",
     "Tcp",
@@ -98,6 +102,7 @@ __all__ = [
     "ask_powershell",
     "contains",
     "count",
+    "dialled",
     "docker_client",
     "duration",
     "http_client",

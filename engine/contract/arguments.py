@@ -10,6 +10,16 @@ from msgspec import Meta
 Port = Annotated[int, Meta(ge=1, le=65535, title="port number", examples=[8080])]
 """A TCP port."""
 
+HostName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_:][A-Za-z0-9_.:%-]*$",
+        title="host name or address",
+        examples=["localhost"],
+    ),
+]
+"""A host as another host sees it: a name, or an IPv4 or IPv6 address without brackets."""
+
 Duration = Annotated[
     Annotated[str, Meta(pattern=r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$")]
     | Annotated[float, Meta(ge=0)],

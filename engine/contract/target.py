@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,12 @@ class Target:
         self.host = host
         self.connection = connection
         self.deadline = deadline
+
+    def within(self, seconds: float) -> Target:
+        """The same host, for at most so many seconds of the time that is left."""
+        narrowed = copy.copy(self)
+        narrowed.deadline = Deadline(min(seconds, self.deadline.remaining()))
+        return narrowed
 
     @property
     def platform(self) -> Platform:

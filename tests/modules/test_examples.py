@@ -63,6 +63,7 @@ def test_the_shipped_modules() -> None:
         "port_kill": "action",
         "set": "probe",
         "shell": "action",
+        "tcp_probe": "probe",
     }
 
 
