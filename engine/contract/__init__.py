@@ -40,7 +40,13 @@ from engine.contract.arguments import (
     size,
 )
 from engine.contract.change import Change, Identity
-from engine.contract.clients import docker_client, http_client, postgres_errors, postgres_session
+from engine.contract.clients import (
+    docker_client,
+    http_client,
+    postgres_errors,
+    postgres_session,
+    tls_context,
+)
 from engine.contract.commands import FreeCommand
 from engine.contract.listeners import (
     PUBLISHERS,
@@ -113,6 +119,7 @@ __all__ = [
     "seconds",
     "size",
     "start_of",
+    "tls_context",
     "to_plain",
     "why_hidden",
 ]

@@ -64,6 +64,7 @@ def test_the_shipped_modules() -> None:
         "set": "probe",
         "shell": "action",
         "tcp_probe": "probe",
+        "tls_probe": "probe",
     }
 
 
