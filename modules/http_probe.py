@@ -13,6 +13,8 @@ from engine.contract import (
     DeadlineExceeded,
     DialRefused,
     Duration,
+    HeaderName,
+    HeaderValue,
     Meta,
     ModuleFailed,
     Pattern,
@@ -34,8 +36,6 @@ BODY_LIMIT = 64 * 1024
 Url = Annotated[
     str, Meta(pattern="^https?://", title="URL", examples=["http://localhost:8080/health"])
 ]
-HeaderName = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", title="header name")]
-HeaderValue = Annotated[str, Meta(pattern=r"^[\x20-\x7e\t]*$", title="header value")]
 HttpStatus = Annotated[int, Meta(ge=100, le=599, title="HTTP status")]
 
 

@@ -25,6 +25,7 @@ from engine.contract import (
     duration,
     seconds,
     tls_context,
+    tls_reason,
 )
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class TlsProbe(Probe[Secured], frozen=True, kw_only=True):
         except DialRefused as refused:
             error = refused.message
         except ssl.SSLError as failed:
-            error = f"the handshake failed: {_reason(failed)}"
+            error = f"the handshake failed: {tls_reason(failed)}"
         return Secured(elapsed=_since(started), error=error)
 
     def finding(self, seen: Secured) -> str | None:
@@ -196,14 +197,6 @@ def _names(certificate: Certificate) -> list[str]:
     names = [*found.get_values_for_type(x509.DNSName)]
     names += [str(address) for address in found.get_values_for_type(x509.IPAddress)]
     return [name[:LONG] for name in names[:MANY]]
-
-
-def _reason(failed: ssl.SSLError) -> str:
-    """OpenSSL's `WRONG_VERSION_NUMBER` in words."""
-    reason = (failed.reason or "").replace("_", " ").lower()
-    if reason in {"wrong version number", "record layer failure"}:
-        return f"{reason}: the server may not speak TLS on this port"
-    return reason or failed.strerror or str(failed)
 
 
 def _days(days: float) -> str:

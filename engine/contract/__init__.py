@@ -32,6 +32,8 @@ from engine.contract.arguments import (
     Bytes,
     Condition,
     Duration,
+    HeaderName,
+    HeaderValue,
     HostName,
     Pattern,
     Port,
@@ -60,7 +62,7 @@ from engine.contract.masking import masked
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
 from engine.contract.postgres import PostgresLogin, PostgresSession
 from engine.contract.powershell import ask_powershell
-from engine.contract.streams import Stream, dialled
+from engine.contract.streams import Stream, dialled, tls_reason
 from engine.contract.target import Deadline, Target
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
 from engine.units import amount, count, duration
@@ -80,6 +82,8 @@ __all__ = [
     "Finished",
     "FreeCommand",
     "GuardRefused",
+    "HeaderName",
+    "HeaderValue",
     "HostName",
     "Identity",
     "LinkLost",
@@ -120,6 +124,7 @@ __all__ = [
     "size",
     "start_of",
     "tls_context",
+    "tls_reason",
     "to_plain",
     "why_hidden",
 ]

@@ -20,6 +20,10 @@ HostName = Annotated[
 ]
 """A host as another host sees it: a name, or an IPv4 or IPv6 address without brackets."""
 
+HeaderName = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", title="header name")]
+HeaderValue = Annotated[str, Meta(pattern=r"^[\x20-\x7e\t]*$", title="header value")]
+"""Of HTTP: what nobody can put a second header or a body into."""
+
 Duration = Annotated[
     Annotated[str, Meta(pattern=r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$")]
     | Annotated[float, Meta(ge=0)],

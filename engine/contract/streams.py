@@ -84,6 +84,10 @@ class Stream:
         self._socket = secured
         return secured
 
+    def within(self, seconds: float) -> Stream:
+        """The same connection, for at most so many seconds of the time that is left."""
+        return Stream(self._target.within(seconds), self._address, self._socket)
+
     def close(self) -> None:
         """End it."""
         self._socket.close()
@@ -96,6 +100,18 @@ class Stream:
             late = f"no answer within {self._target.deadline.seconds:g} s"
             return DeadlineExceeded(f"{shown(self._address)}: {late}")
         return DialRefused(f"{shown(self._address)}: {error.strerror or error}")
+
+
+def tls_reason(failed: ssl.SSLError) -> str:
+    """Why a handshake failed, in words and not in OpenSSL's `WRONG_VERSION_NUMBER`."""
+    import ssl
+
+    if isinstance(failed, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted: {failed.verify_message.rstrip('.')}"
+    reason = (failed.reason or "").replace("_", " ").lower()
+    if reason in {"wrong version number", "record layer failure"}:
+        return f"{reason}: the server may not speak TLS on this port"
+    return reason or failed.strerror or str(failed)
 
 
 @contextmanager

@@ -65,6 +65,7 @@ def test_the_shipped_modules() -> None:
         "shell": "action",
         "tcp_probe": "probe",
         "tls_probe": "probe",
+        "websocket_probe": "probe",
     }
 
 
@@ -78,6 +79,7 @@ def test_the_shipped_modules() -> None:
         ("port_check", 8080),
         ("port_kill", 8080),
         ("shell", "uptime | wc -c"),
+        ("websocket_probe", "ws://localhost:8080/ws"),
     ],
 )
 def test_the_one_argument_that_matters_needs_no_name(name: str, bare: object) -> None:
