@@ -6,7 +6,6 @@ import ssl
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, ClassVar
-from urllib.parse import urlsplit
 
 from msgspec import field
 from msgspec.structs import replace
@@ -25,6 +24,7 @@ from engine.contract import (
     Struct,
     Target,
     Tcp,
+    check_address,
     contains,
     count,
     dialled,
@@ -116,9 +116,7 @@ class WebsocketProbe(Probe[Conversation], frozen=True, kw_only=True):
         Raises:
             ValueError: the arguments are wrong.
         """
-        address = urlsplit(self.url)
-        if not address.hostname or address.port == 0:  # .port refuses what is no port
-            raise ValueError(f"url: no host or port to connect to in {self.url!r}")
+        check_address(self.url)
         if self.matches is not None:
             contains("", self.matches)
 

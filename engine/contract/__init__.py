@@ -50,6 +50,7 @@ from engine.contract.clients import (
     tls_context,
 )
 from engine.contract.commands import FreeCommand
+from engine.contract.http import HttpClient, HttpUrl, check_address, read_body
 from engine.contract.listeners import (
     PUBLISHERS,
     Listeners,
@@ -85,6 +86,8 @@ __all__ = [
     "HeaderName",
     "HeaderValue",
     "HostName",
+    "HttpClient",
+    "HttpUrl",
     "Identity",
     "LinkLost",
     "Listeners",
@@ -110,6 +113,7 @@ __all__ = [
     "Unix",
     "amount",
     "ask_powershell",
+    "check_address",
     "contains",
     "count",
     "dialled",
@@ -120,6 +124,7 @@ __all__ = [
     "masked",
     "postgres_errors",
     "postgres_session",
+    "read_body",
     "seconds",
     "size",
     "start_of",
