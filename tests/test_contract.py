@@ -1,7 +1,9 @@
+import threading
+
 import pytest
 
 from engine.connections.local import LocalConnection
-from engine.contract import Change, Deadline, Identity, Target, seconds, size
+from engine.contract import Change, Deadline, Identity, ModuleFailed, Target, seconds, size
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,26 @@ def test_a_target_is_narrowed_within_its_own_time() -> None:
     assert (narrow.host, narrow.connection) == (whole.host, whole.connection)
     assert narrow.deadline.remaining() <= 5 < whole.deadline.remaining()
     assert whole.within(60).deadline.remaining() <= 10
+
+
+def test_a_wait_takes_its_time_and_no_more_than_there_is() -> None:
+    waits: list[float | None] = []
+
+    class Impatient(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout)
+            return False
+
+    target = Target("web1", LocalConnection(), Deadline(10), Impatient())
+    target.pause(5)
+    assert waits == [5]
+    with pytest.raises(ModuleFailed, match="a wait of 60 s does not fit into the task's timeout"):
+        target.pause(60)
+
+
+def test_a_wait_ends_when_the_run_is_to_stop() -> None:
+    stopped = threading.Event()
+    target = Target("web1", LocalConnection(), Deadline(600), stopped)
+    threading.Timer(0.02, stopped.set).start()
+    with pytest.raises(ModuleFailed, match="interrupted"):
+        target.pause(300)

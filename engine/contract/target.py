@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import threading
 import time
 from typing import TYPE_CHECKING
 
-from engine.errors import DeadlineExceeded
+from engine.errors import DeadlineExceeded, ModuleFailed
 
 if TYPE_CHECKING:
     from engine.connections.base import Argv, Connection, Finished, Platform, Script
@@ -40,13 +41,21 @@ class Target:
     Args:
         host: its name in the inventory.
         deadline: by when the task must have ended.
+        stopped: is set when the run is to stop; None if it never is.
     """
 
-    def __init__(self, host: str, connection: Connection, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        host: str,
+        connection: Connection,
+        deadline: Deadline,
+        stopped: threading.Event | None = None,
+    ) -> None:
         """Wrap a host's connection, which is opened when it is first used."""
         self.host = host
         self.connection = connection
         self.deadline = deadline
+        self._stopped = stopped or threading.Event()
 
     def within(self, seconds: float) -> Target:
         """The same host, for at most so many seconds of the time that is left."""
@@ -58,6 +67,17 @@ class Target:
     def platform(self) -> Platform:
         """What the host is."""
         return self.connection.platform
+
+    def pause(self, seconds: float) -> None:
+        """Wait, with nothing under way.
+
+        Raises:
+            ModuleFailed: there is not that much time, or the run is to stop.
+        """
+        if seconds >= self.deadline.remaining():
+            raise ModuleFailed(f"a wait of {seconds:g} s does not fit into the task's timeout")
+        if self._stopped.wait(seconds):
+            raise ModuleFailed("interrupted")
 
     def run(
         self, command: Argv | Script, *, stdin: bytes = b"", keep: int | None = None

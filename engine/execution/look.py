@@ -108,7 +108,7 @@ class Looker:
         data: Mapping[str, Any],
         timeout: float,
     ) -> Sight:
-        target = Target(self._order.host, self._connection, Deadline(timeout))
+        target = Target(self._order.host, self._connection, Deadline(timeout), self._stopped)
         try:
             seen = module.observe(target)
         except HostError as error:

@@ -136,7 +136,7 @@ class Worker:
             assert isinstance(module, Observing)
             return self._probe(order, looker, module)
         timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
-        target = Target(order.host, connection, Deadline(timeout))
+        target = Target(order.host, connection, Deadline(timeout), self._stopped)
         if order.unknown is not None and _observable(module):
             settled = module.confirm(target, order.unknown) is None
             if settled:
