@@ -25,6 +25,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def figure(value: float) -> str:
+    """A number for people: `42`, `0.231`, `1234567`, `3.2e+20`."""
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.4g}"
+
+
 def amount(number: float) -> str:
     """Bytes for people: `512 B`, `3.4 MiB`, `478 MiB`, `2.0 GiB`."""
     units = ("B", "KiB", "MiB", "GiB", "TiB")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.units import amount, count, duration
+from engine.units import amount, count, duration, figure
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,14 @@ from engine.units import amount, count, duration
 )
 def test_a_length_of_time(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0"), (42.0, "42"), (-1234567.0, "-1234567"), (0.23101, "0.231"), (3.2e20, "3.2e+20")],
+)
+def test_a_figure(value: float, shown: str) -> None:
+    assert figure(value) == shown
 
 
 @pytest.mark.parametrize(

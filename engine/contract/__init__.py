@@ -50,6 +50,15 @@ from engine.contract.clients import (
     tls_context,
 )
 from engine.contract.commands import FreeCommand
+from engine.contract.exposition import PARTS as EXPOSITION_PARTS
+from engine.contract.exposition import (
+    Exposition,
+    Series,
+    bucket_quantile,
+    changes,
+    finite,
+    read_exposition,
+)
 from engine.contract.http import HttpClient, HttpUrl, check_address, read_body
 from engine.contract.listeners import (
     PUBLISHERS,
@@ -66,9 +75,10 @@ from engine.contract.powershell import ask_powershell
 from engine.contract.streams import Stream, dialled, tls_reason
 from engine.contract.target import Deadline, Target
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
-from engine.units import amount, count, duration
+from engine.units import amount, count, duration, figure
 
 __all__ = [
+    "EXPOSITION_PARTS",
     "PUBLISHERS",
     "Action",
     "Address",
@@ -80,6 +90,7 @@ __all__ = [
     "DeadlineExceeded",
     "DialRefused",
     "Duration",
+    "Exposition",
     "Finished",
     "FreeCommand",
     "GuardRefused",
@@ -106,6 +117,7 @@ __all__ = [
     "Probe",
     "Record",
     "Script",
+    "Series",
     "Stream",
     "Struct",
     "Target",
@@ -113,18 +125,23 @@ __all__ = [
     "Unix",
     "amount",
     "ask_powershell",
+    "bucket_quantile",
+    "changes",
     "check_address",
     "contains",
     "count",
     "dialled",
     "docker_client",
     "duration",
+    "figure",
+    "finite",
     "http_client",
     "listeners",
     "masked",
     "postgres_errors",
     "postgres_session",
     "read_body",
+    "read_exposition",
     "seconds",
     "size",
     "start_of",

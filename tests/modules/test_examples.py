@@ -55,6 +55,7 @@ def test_the_shipped_modules() -> None:
         "command": "action",
         "docker_restart": "action",
         "http_probe": "probe",
+        "metrics": "probe",
         "pg_activity": "probe",
         "pg_locks": "probe",
         "pg_query": "probe",
