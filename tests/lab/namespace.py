@@ -39,6 +39,8 @@ _PACKAGES = {
     "busybox": "busybox-static",
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
     "ip": "iproute2",
     "unshare": "util-linux",
     "nsenter": "util-linux",
