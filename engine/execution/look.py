@@ -130,7 +130,14 @@ class Looker:
             return module.finding(seen) or ""
         scope = Scope(data, self._order.texts, self._templates)
         conditions = task.text.expect if isinstance(task.text.expect, list) else [task.text.expect]
-        unmet = [str(c) for c in conditions if not self._templates.holds(c, scope)]
+        try:
+            unmet = [str(c) for c in conditions if not self._templates.holds(c, scope)]
+        except HostError:
+            # `result.value < 5` says nothing of a value that is not there; the module says why.
+            finding = module.finding(seen)
+            if finding is None:
+                raise
+            return finding
         return f"expected {' and '.join(unmet)}" if unmet else ""
 
     def _within(
