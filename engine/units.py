@@ -21,8 +21,9 @@ def duration(seconds: float) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 host`, `3 hosts`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """`1 host`, `3 hosts`, `2 processes`."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def figure(value: float) -> str:

@@ -49,3 +49,4 @@ def test_an_amount_of_memory(number: float, shown: str) -> None:
 
 def test_a_count() -> None:
     assert [count(number, "host") for number in (0, 1, 2)] == ["0 hosts", "1 host", "2 hosts"]
+    assert count(2, "process") == "2 processes"

@@ -72,6 +72,7 @@ from engine.contract.masking import masked
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
 from engine.contract.postgres import PostgresLogin, PostgresSession
 from engine.contract.powershell import ask_powershell
+from engine.contract.processes import RunningProcess, running
 from engine.contract.streams import Stream, dialled, tls_reason
 from engine.contract.target import Deadline, Target
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
@@ -116,6 +117,7 @@ __all__ = [
     "PostgresSession",
     "Probe",
     "Record",
+    "RunningProcess",
     "Script",
     "Series",
     "Stream",
@@ -142,6 +144,7 @@ __all__ = [
     "postgres_session",
     "read_body",
     "read_exposition",
+    "running",
     "seconds",
     "size",
     "start_of",

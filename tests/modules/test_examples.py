@@ -62,6 +62,7 @@ def test_the_shipped_modules() -> None:
         "pg_terminate": "action",
         "port_check": "probe",
         "port_kill": "action",
+        "process_list": "probe",
         "prometheus_query": "probe",
         "set": "probe",
         "shell": "action",

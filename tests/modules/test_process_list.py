@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from engine.contract import ModuleFailed
+from tests.modules.fakes import FakeConnection, here, target
+from tests.modules.sequence import module, probe
+from tests.modules.shells import SHELLS, Shell, tools
+from tests.modules.windows import script_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from engine.connections.links import Links
+    from tests.lab.lab import Lab
+    from tests.modules.sequence import Outcome
+
+PROGRAM = """
+import ctypes, sys
+ctypes.CDLL(None).prctl(15, sys.argv[1].encode())
+print("ready", flush=True)
+if "busy" in sys.argv:
+    while True: pass
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def process(name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that calls itself so."""
+    argv = [sys.executable, "-c", PROGRAM, name, *arguments]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == b"ready\n"
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def look(**args: Any) -> Outcome:
+    return probe("process_list", args, here())
+
+
+def test_a_process_by_its_name() -> None:
+    began = time.time()
+    with process("backend") as started, process("backend2"):
+        outcome = look(name="backend")
+    (found,) = outcome.seen["processes"]
+    assert (found["pid"], found["parent"], found["name"]) == (started.pid, os.getpid(), "backend")
+    assert found["user"] == here().platform.user
+    assert found["state"] in {"S", "R"}
+    assert 2**20 < found["memory"] < 2**30
+    assert 0 <= found["age"] < 60
+    assert abs(found["started"] - began) < 60
+    assert (outcome.seen["count"], outcome.seen["memory"]) == (1, found["memory"])
+    assert outcome.finding is None
+    assert outcome.summary.startswith("1 process backend, ")
+    assert outcome.summary.endswith(" MiB")
+
+
+def test_a_name_that_linux_cuts_is_told_by_the_command_line() -> None:
+    with process("a-very-long-name-1"), process("a-very-long-name-2"):
+        assert look(name="a-very-long-name-1").seen["count"] == 1
+        assert look(name="a-very-long-nam").seen["count"] == 2
+
+
+def test_a_process_by_its_programs_file() -> None:
+    with process("x" * 15, "marked"):
+        file = os.path.basename(sys.executable)  # noqa: PTH119 - as it is in the command line
+        assert look(name=file, pattern="x{15} marked").seen["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pattern", "number"),
+    [
+        (("worker", "--queue=mail"), "worker --queue=mail$", 1),
+        (("worker", "new\nline", "last"), "worker new line last$", 1),
+        (("worker", "\xff"), "worker", 1),
+        (("worker", "x" * 100_000), "worker x{400}", 1),
+        (("worker", "\n1/cmdline:forged"), "worker  1/cmdline:forged", 1),
+        (("worker", *"abc" * 1000), "a b c a b c", 1),
+    ],
+)
+def test_a_process_by_its_command_line(
+    arguments: tuple[str, ...], pattern: str, number: int
+) -> None:
+    with process("celery", *arguments):
+        outcome = look(name="celery", pattern=pattern)
+    assert outcome.seen["count"] == number
+    assert all(len(each["command"]) <= 300 for each in outcome.seen["processes"])
+
+
+@pytest.mark.parametrize("name", ["a b", "a) S 1 1", "a\nb", "(((", "a\n1/stat:1 (x) S 1"])
+def test_a_name_can_be_anything(name: str) -> None:
+    with process(name, "marked") as started:
+        (found,) = look(pattern="marked$").seen["processes"]
+    assert (found["pid"], found["name"]) == (started.pid, name[:15])
+    assert found["parent"] == os.getpid()
+
+
+def test_secrets_in_command_lines_are_not_told() -> None:
+    with process("api", "--password=sesame", "--port", "80"):
+        (found,) = look(name="api").seen["processes"]
+        assert look(name="api", pattern="sesame").seen["count"] == 1
+    assert "sesame" not in found["command"]
+    assert found["command"].endswith("api --password=*** --port 80") or "…" in found["command"]
+
+
+def test_what_looks_is_left_out() -> None:
+    for name in ("grep", "cut", "sed", "sh"):
+        seen = look(name=name, min=0).seen["processes"]
+        assert [each for each in seen if each["parent"] == os.getpid()] == []
+
+
+def test_all_processes_but_the_kernels() -> None:
+    outcome = look()
+    assert outcome.seen["count"] > 1
+    assert os.getpid() in {each["pid"] for each in look(show=200).seen["processes"]}
+    assert 1 in {each["pid"] for each in look(show=200, sort="newest").seen["processes"]}
+    assert outcome.finding is None
+    memories = [each["memory"] for each in outcome.seen["processes"]]
+    assert memories == sorted(memories, reverse=True)
+    assert len(memories) <= 20
+    assert " · " in outcome.summary
+
+
+@pytest.mark.parametrize(
+    ("args", "finding"),
+    [
+        ({}, None),
+        ({"min": 2}, None),
+        ({"max": 2}, None),
+        ({"min": 3}, "2 processes backend, expected at least 3"),
+        ({"max": 1}, "2 processes backend, expected at most 1"),
+        ({"max": 0}, "2 processes backend, expected at most 0"),
+        ({"pattern": "no such"}, "0 processes backend 'no such', expected at least 1"),
+        ({"user": "nobody"}, "0 processes backend of nobody, expected at least 1"),
+        ({"user": "nobody", "min": 0}, None),
+        ({"user": "nobody", "max": 0}, None),
+    ],
+)
+def test_too_few_or_too_many_is_a_finding(args: dict[str, Any], finding: str | None) -> None:
+    with process("backend"), process("backend"):
+        assert look(name="backend", **args).finding == finding
+
+
+def test_the_order_and_how_many_are_told() -> None:
+    with process("backend") as first, process("backend", "busy") as second:
+        ticks = subprocess.run(["getconf", "CLK_TCK"], capture_output=True, check=True).stdout
+        stat = f"/proc/{second.pid}/stat"
+        while int(_fields(stat)[11]) < int(ticks) // 5:  # a fifth of a second of work
+            assert second.poll() is None
+        busiest = look(name="backend", sort="cpu", show=1)
+        newest = look(name="backend", sort="newest")
+        none = look(name="backend", show=0)
+    assert [each["pid"] for each in busiest.seen["processes"]] == [second.pid]
+    assert busiest.seen["count"] == 2
+    assert busiest.seen["processes"][0]["cpu"] > 0
+    assert [each["pid"] for each in newest.seen["processes"]] == [second.pid, first.pid]
+    assert (none.seen["processes"], none.seen["count"]) == ([], 2)
+
+
+def _fields(stat: str) -> list[str]:
+    with open(stat) as file:  # noqa: PTH123 - it is no file
+        return file.read().rpartition(")")[2].split()
+
+
+def test_the_processor_may_be_measured_over_a_while() -> None:
+    with process("backend"), process("backend", "busy") as busy:
+        outcome = look(name="backend", over="300ms", sort="cpu")
+    first, second = outcome.seen["processes"]
+    assert first["pid"] == busy.pid
+    assert first["cpu"] > second["cpu"]
+    assert outcome.seen["cpu"] == pytest.approx(first["cpu"] + second["cpu"], abs=0.2)
+
+
+def test_hidden_processes_are_a_failure_and_not_none() -> None:
+    said = "those of others are hidden (hidepid): needs root (become)"
+    with pytest.raises(ModuleFailed, match="cannot list processes: those of others are hidden"):
+        probe("process_list", {"name": "x"}, target(FakeConnection([(3, "", f"{said}\n")])))
+
+
+PS = """\
+now 1795600000
+self 902
+ps     1     0     1 root             Ss     9536   0:12.34 10-03:04:05 /sbin/launchd
+ps   412     1   412 alice     S    524288   1:02:03 02:03:04 /Applications/A B.app/a --token=abc
+ps   413     1   412 alice            Z         0   0:00.00 00:05
+ps   901   900   901 root             S      1024   0:00.00 00:01 sh -c ps
+ps   902   901   902 root             S      1024   0:00.00 00:01 sh
+ps   903   902   902 root             R      1024   0:00.00 00:00 ps -axo
+comm     1 /sbin/launchd
+comm   412 /Applications/A B.app/a
+comm   413 (a)
+comm   901 sh
+comm   902 sh
+comm   903 ps
+"""
+
+
+def test_other_unixes_are_asked_through_ps() -> None:
+    host = target(FakeConnection([(0, PS, "")], family="macos"))
+    outcome = probe("process_list", {"user": "alice"}, host)
+    first, second = outcome.seen["processes"]
+    assert first == {
+        "pid": 412,
+        "parent": 1,
+        "name": "a",
+        "user": "alice",
+        "state": "S",
+        "cpu": 50.4,
+        "memory": 512 * 2**20,
+        "age": 7384,
+        "started": 1795592616,
+        "command": "/Applications/A B.app/a --token=***",
+    }
+    assert (second["state"], second["command"]) == ("Z", "")
+    everyone = probe("process_list", {"sort": "newest"}, host).seen["processes"]
+    assert [each["pid"] for each in everyone] == [901, 413, 412, 1]
+    assert everyone[-1]["age"] == 10 * 86400 + 3 * 3600 + 4 * 60 + 5
+
+
+WINDOWS = (
+    '[{"name":"java.exe","pid":4711,"command":"\\"C:\\\\Java\\\\java.exe\\" -jar a.jar",'
+    '"parent":812,"user":"","state":"","memory":536870912,"age":100.5,"cpu_time":50.25,'
+    '"started":1795600000.5},{"name":"System","pid":4,"command":"","parent":0,"user":"",'
+    '"state":"","memory":147456,"age":0,"cpu_time":812.5,"started":1795600000}]\r\n'
+)
+
+
+@pytest.mark.parametrize("name", ["java.exe", "java", "JAVA"])
+def test_a_windows_host_is_asked_through_powershell(name: str) -> None:
+    host = FakeConnection([(0, WINDOWS, "")], family="windows")
+    outcome = probe("process_list", {"name": name}, target(host))
+    (found,) = outcome.seen["processes"]
+    assert (found["pid"], found["cpu"], found["memory"]) == (4711, 50, 512 * 2**20)
+    assert outcome.summary == f"1 process {name}, 50 % CPU, 512 MiB"
+    text, given = script_of(host.commands[0])
+    assert "Get-CimInstance Win32_Process" in text
+    assert given == {}
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"name": ""},
+        {"pattern": "("},
+        {"min": -1},
+        {"name": "x", "min": 3, "max": 2},
+        {"sort": "name"},
+        {"show": 1000},
+        {"over": "soon"},
+    ],
+)
+def test_wrong_arguments_are_refused(args: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        module("process_list", args)
+
+
+TOOLS = ["cut", "date", "grep", "id", "sed", "sort", "tr"]
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("kit", ["usual", "busybox"])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_in_other_shells_with_few_tools(shell: str, kit: str, tmp_path: Path) -> None:
+    program = "/bin/busybox" if kit == "busybox" else ""
+    host = Shell(through=SHELLS[shell], path=tools(tmp_path, TOOLS, program))
+    with process("backend", "--queue=mail", "two words") as started:
+        outcome = probe("process_list", {"pattern": "--queue=mail two words$"}, target(host))
+        (found,) = outcome.seen["processes"]
+    assert (found["pid"], found["name"]) == (started.pid, "backend")
+    assert found["memory"] > 2**20
+
+
+@pytest.mark.lab
+def test_the_processes_of_another_machine(lab: Lab, links: Links) -> None:
+    there = target(links.get("h1"))
+    outcome = probe("process_list", {"name": "sshd"}, there)
+    assert outcome.seen["count"] >= 1
+    assert outcome.finding is None
+    assert probe("process_list", {"name": "grep", "max": 0}, there).finding is None
+    server = probe("process_list", {"pattern": "-f /srv/ssh/config-22 .*listener"}, there)
+    (found,) = server.seen["processes"]
+    assert str(found["pid"]) in lab.h1.exec(["pgrep", "-x", "sshd"]).stdout.split()
