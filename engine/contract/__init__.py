@@ -59,6 +59,7 @@ from engine.contract.exposition import (
     finite,
     read_exposition,
 )
+from engine.contract.filesystems import Filesystem, filesystems
 from engine.contract.http import HttpClient, HttpUrl, check_address, read_body
 from engine.contract.listeners import (
     PUBLISHERS,
@@ -92,6 +93,7 @@ __all__ = [
     "DialRefused",
     "Duration",
     "Exposition",
+    "Filesystem",
     "Finished",
     "FreeCommand",
     "GuardRefused",
@@ -136,6 +138,7 @@ __all__ = [
     "docker_client",
     "duration",
     "figure",
+    "filesystems",
     "finite",
     "http_client",
     "listeners",

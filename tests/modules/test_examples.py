@@ -53,6 +53,7 @@ def test_the_shipped_modules() -> None:
     assert kinds == {
         "assert": "probe",
         "command": "action",
+        "disk_usage": "probe",
         "docker_restart": "action",
         "http_probe": "probe",
         "metrics": "probe",
@@ -77,6 +78,8 @@ def test_the_shipped_modules() -> None:
     [
         ("command", "uptime"),
         ("command", ["uptime", "-s"]),
+        ("disk_usage", "/var"),
+        ("disk_usage", ["/var", "/srv"]),
         ("docker_restart", "backend"),
         ("http_probe", "http://localhost:8080/health"),
         ("port_check", 8080),
