@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from engine.contract import (
     Filesystem,
     Meta,
+    ModuleFailed,
     Probe,
     Struct,
     Target,
@@ -58,6 +59,8 @@ class DiskUsage(Probe[Disks], frozen=True, kw_only=True):
         """Ask df, or Windows."""
         paths = (self.paths,) if isinstance(self.paths, str) else tuple(self.paths or ())
         found = filesystems(target, paths)
+        if not found:
+            raise ModuleFailed("the host has no filesystem that could fill up")
         by_bytes = sorted(found, key=lambda each: -each.percent)
         return Disks(
             percent=by_bytes[0].percent,

@@ -152,6 +152,11 @@ def test_macos() -> None:
     assert (image["mount"], image["type"], image["percent"]) == ("/Volumes/My App 1.2", "hfs", 100)
 
 
+def test_a_host_without_any_disk_is_a_failure() -> None:
+    with pytest.raises(ModuleFailed, match="no filesystem that could fill up"):
+        saying("mount udev /dev devtmpfs rw 0 0\nsize udev 10 0 10 0% /dev\n")
+
+
 def test_a_host_that_says_nothing_of_use_is_a_failure() -> None:
     with pytest.raises(ModuleFailed, match="df says nothing of use: 'df: what"):
         saying("df: what?\n")

@@ -56,6 +56,7 @@ def test_the_shipped_modules() -> None:
         "disk_usage": "probe",
         "docker_restart": "action",
         "http_probe": "probe",
+        "memory_usage": "probe",
         "metrics": "probe",
         "pg_activity": "probe",
         "pg_locks": "probe",
