@@ -74,6 +74,7 @@ from engine.contract.module import Action, Module, Observing, Probe, Record, to_
 from engine.contract.postgres import PostgresLogin, PostgresSession
 from engine.contract.powershell import ask_powershell
 from engine.contract.processes import RunningProcess, running
+from engine.contract.resolving import Resolved, resolve
 from engine.contract.streams import Stream, dialled, tls_reason
 from engine.contract.target import Deadline, Target
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
@@ -119,6 +120,7 @@ __all__ = [
     "PostgresSession",
     "Probe",
     "Record",
+    "Resolved",
     "RunningProcess",
     "Script",
     "Series",
@@ -147,6 +149,7 @@ __all__ = [
     "postgres_session",
     "read_body",
     "read_exposition",
+    "resolve",
     "running",
     "seconds",
     "size",

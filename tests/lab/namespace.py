@@ -39,6 +39,8 @@ _PACKAGES = {
     "busybox": "busybox-static",
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
+    "dig": "bind9-dnsutils",
+    "dnsmasq": "dnsmasq-base",
     "prometheus": "prometheus",
     "promtool": "prometheus",
     "ip": "iproute2",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.connections.base import Argv, Finished, Output, Script
+from engine.errors import DeadlineExceeded
 from tests.modules.fakes import FakeConnection
 
 if TYPE_CHECKING:
@@ -38,15 +39,18 @@ class Shell(FakeConnection):
         del become, listener, stdin
         shell = [str(shutil.which(self.through[0])), *self.through[1:], "-s", "--"]
         text = command.text if isinstance(command, Script) else 'exec "$@"'
-        done = subprocess.run(
-            [*shell, *command.args],
-            input=text.encode(),
-            env={"PATH": self.path},
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            start_new_session=True,
-        )
+        try:
+            done = subprocess.run(
+                [*shell, *command.args],
+                input=text.encode(),
+                env={"PATH": self.path},
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired as late:
+            raise DeadlineExceeded("it was ended") from late
         out, err = (Output(text[:keep], size=len(text)) for text in (done.stdout, done.stderr))
         return Finished(done.returncode, out, err, 0)
 
