@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +14,7 @@ from engine.contract import (
     HttpClient,
     Meta,
     ModuleFailed,
+    Moment,
     Probe,
     Struct,
     Target,
@@ -24,6 +24,7 @@ from engine.contract import (
     finite,
     read_body,
     seconds,
+    when,
 )
 
 BODY_LIMIT = 16 * 2**20
@@ -34,12 +35,6 @@ STEPS = 60
 """Points of a range that does not say."""
 SHOWN = 80
 """Characters of a query that a message shows."""
-
-Timestamp = Annotated[
-    Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")]
-    | Annotated[float, Meta(ge=0)],
-    Meta(title="time", examples=["2026-11-23T13:37:00Z"]),
-]
 
 
 class _Sample(Struct, frozen=True):
@@ -128,7 +123,7 @@ class PrometheusQuery(HttpClient, Probe[Results], frozen=True, kw_only=True):
     Args:
         url: of the server, `http://localhost:9090`; also of what speaks its API.
         query: in PromQL.
-        at: for when to ask, RFC 3339 or seconds since 1970; the server's now unless given.
+        at: for when to ask: a length of time before the server's now, or a time; now unless given.
         range: not for one moment, but for so long until then.
         step: the time between two points of a range; a sixtieth of it unless given.
         headers: sent with the request, such as `Authorization`.
@@ -140,7 +135,7 @@ class PrometheusQuery(HttpClient, Probe[Results], frozen=True, kw_only=True):
     """
 
     query: Annotated[str, Meta(min_length=1, title="PromQL", examples=["up == 0"])]
-    at: Timestamp | None = None
+    at: Moment | None = None
     range: Duration | None = None
     step: Duration | None = None
 
@@ -153,14 +148,16 @@ class PrometheusQuery(HttpClient, Probe[Results], frozen=True, kw_only=True):
         super().__post_init__()
         if self.step is not None and self.range is None:
             raise ValueError("step is given, but no range")
+        if self.at is not None:
+            when(self.at, now=0)
         if any(each is not None and seconds(each) <= 0 for each in (self.range, self.step)):
             raise ValueError("range and step must be longer than nothing")
 
     def observe(self, target: Target) -> Results:
-        """Ask once; for a range that ends now, ask for the server's time first."""
+        """Ask once; where that depends on the server's time, ask for that first."""
         started = time.monotonic()
         if self.range is None:
-            at = {} if self.at is None else {"time": str(self.at)}
+            at = {} if self.at is None else {"time": str(self._at(target, self.at))}
             answer = self._ask(target, "query", query=self.query, **at)
         else:
             answer = self._ask(target, "query_range", query=self.query, **self._range(target))
@@ -202,15 +199,13 @@ class PrometheusQuery(HttpClient, Probe[Results], frozen=True, kw_only=True):
         assert self.range is not None
         length = seconds(self.range)
         step = seconds(self.step) if self.step is not None else max(length / STEPS, 1)
-        if isinstance(self.at, str):
-            ends = msgspec.convert(self.at, datetime).timestamp()
-        else:
-            ends = self.at if self.at is not None else self._now(target)
+        ends = self._at(target, self.at or 0)
         return {"start": str(ends - length), "end": str(ends), "step": str(step)}
 
-    def _now(self, target: Target) -> float:
+    def _at(self, target: Target, moment: str | float) -> float:
+        """A moment in seconds since 1970, as the server counts them."""
         (now,) = _series(self._ask(target, "query", query="time()"))
-        return now.at
+        return when(moment, now.at)
 
     def _ask(self, target: Target, what: str, **params: str) -> _Answer:
         base = self.url.rstrip("/")

@@ -35,11 +35,14 @@ from engine.contract.arguments import (
     HeaderName,
     HeaderValue,
     HostName,
+    Moment,
     Pattern,
     Port,
     contains,
+    matcher,
     seconds,
     size,
+    when,
 )
 from engine.contract.change import Change, Identity
 from engine.contract.clients import (
@@ -109,6 +112,7 @@ __all__ = [
     "Meta",
     "Module",
     "ModuleFailed",
+    "Moment",
     "Observing",
     "Output",
     "Pattern",
@@ -145,6 +149,7 @@ __all__ = [
     "http_client",
     "listeners",
     "masked",
+    "matcher",
     "postgres_errors",
     "postgres_session",
     "read_body",
@@ -157,5 +162,6 @@ __all__ = [
     "tls_context",
     "tls_reason",
     "to_plain",
+    "when",
     "why_hidden",
 ]
