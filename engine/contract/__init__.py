@@ -72,6 +72,7 @@ from engine.contract.listeners import (
     start_of,
     why_hidden,
 )
+from engine.contract.logfiles import LogFile, find_logs, read_end
 from engine.contract.masking import masked
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
 from engine.contract.postgres import PostgresLogin, PostgresSession
@@ -79,7 +80,10 @@ from engine.contract.powershell import ask_powershell
 from engine.contract.processes import RunningProcess, running
 from engine.contract.resolving import Resolved, resolve
 from engine.contract.streams import Stream, dialled, tls_reason
+from engine.contract.tally import Hits, Kind, Tally, quoted
+from engine.contract.tally import told as tally_told
 from engine.contract.target import Deadline, Target
+from engine.contract.timestamps import Timestamps
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
 from engine.units import amount, count, duration, figure
 
@@ -103,12 +107,15 @@ __all__ = [
     "GuardRefused",
     "HeaderName",
     "HeaderValue",
+    "Hits",
     "HostName",
     "HttpClient",
     "HttpUrl",
     "Identity",
+    "Kind",
     "LinkLost",
     "Listeners",
+    "LogFile",
     "Meta",
     "Module",
     "ModuleFailed",
@@ -130,8 +137,10 @@ __all__ = [
     "Series",
     "Stream",
     "Struct",
+    "Tally",
     "Target",
     "Tcp",
+    "Timestamps",
     "Unix",
     "amount",
     "ask_powershell",
@@ -145,6 +154,7 @@ __all__ = [
     "duration",
     "figure",
     "filesystems",
+    "find_logs",
     "finite",
     "http_client",
     "listeners",
@@ -152,13 +162,16 @@ __all__ = [
     "matcher",
     "postgres_errors",
     "postgres_session",
+    "quoted",
     "read_body",
+    "read_end",
     "read_exposition",
     "resolve",
     "running",
     "seconds",
     "size",
     "start_of",
+    "tally_told",
     "tls_context",
     "tls_reason",
     "to_plain",
