@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from engine.contract import (
-    Filesystem,
-    Meta,
-    ModuleFailed,
-    Probe,
-    Struct,
-    Target,
-    amount,
-    count,
-    filesystems,
-)
+from engine.contract import Meta, ModuleFailed, Probe, Struct, Target, amount, count
+from engine.contract.filesystems import Filesystem, filesystems
 
 KEPT = 100
 """Filesystems that are told."""

@@ -13,14 +13,13 @@ from engine.contract import (
     Duration,
     HostName,
     Probe,
-    Resolved,
     Struct,
     Target,
     count,
     duration,
-    resolve,
     seconds,
 )
+from engine.contract.resolving import Resolved, resolve
 
 RecordType = Literal["A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT"]
 

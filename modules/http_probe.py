@@ -11,7 +11,6 @@ from msgspec import field
 from engine.contract import (
     DeadlineExceeded,
     DialRefused,
-    HttpClient,
     Meta,
     Pattern,
     Probe,
@@ -19,8 +18,8 @@ from engine.contract import (
     Target,
     contains,
     duration,
-    read_body,
 )
+from engine.contract.http import HttpClient, read_body
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a body that are read; the rest is left on the wire."""

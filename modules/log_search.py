@@ -8,28 +8,22 @@ from typing import Annotated, ClassVar
 
 from engine.contract import (
     Bytes,
-    Hits,
-    Kind,
-    LogFile,
     Meta,
     ModuleFailed,
     Moment,
     Pattern,
     Probe,
     Struct,
-    Tally,
     Target,
-    Timestamps,
     amount,
     contains,
     count,
-    find_logs,
-    quoted,
-    read_end,
     size,
-    tally_told,
     when,
 )
+from engine.contract.logfiles import LogFile, find_logs, read_end
+from engine.contract.tally import Hits, Kind, Tally, in_short, quoted
+from engine.contract.timestamps import Timestamps
 
 TAIL = 1000
 """Lines of each file that are looked through where nothing says how far back."""
@@ -181,7 +175,7 @@ class LogSearch(Probe[Logs], frozen=True, kw_only=True):
             told = f"none of {looked}"
         else:
             told = f"{seen.matches} of {looked}: "
-            told += tally_told(seen.matches, seen.counts, seen.commonest)
+            told += in_short(seen.matches, seen.counts, seen.commonest)
         cut = [file.path for file in seen.files if not file.complete]
         if not cut:
             return told

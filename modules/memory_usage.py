@@ -7,16 +7,8 @@ from typing import Annotated
 
 from msgspec.structs import replace
 
-from engine.contract import (
-    Meta,
-    ModuleFailed,
-    Probe,
-    Script,
-    Struct,
-    Target,
-    amount,
-    ask_powershell,
-)
+from engine.contract import Meta, ModuleFailed, Probe, Script, Struct, Target, amount
+from engine.contract.powershell import ask_powershell
 
 Percent = Annotated[float, Meta(gt=0, le=100)]
 

@@ -11,29 +11,30 @@ from msgspec import field
 from msgspec.structs import replace
 
 from engine.contract import (
-    EXPOSITION_PARTS,
     DeadlineExceeded,
     DialRefused,
     Duration,
-    Exposition,
-    HttpClient,
     Meta,
     Pattern,
     Probe,
-    Series,
     Struct,
     Target,
     amount,
-    bucket_quantile,
-    changes,
     contains,
     count,
     duration,
     figure,
-    read_body,
-    read_exposition,
     seconds,
 )
+from engine.contract.exposition import (
+    PARTS,
+    Exposition,
+    Series,
+    bucket_quantile,
+    changes,
+    read_exposition,
+)
+from engine.contract.http import HttpClient, read_body
 
 BODY_LIMIT = 16 * 2**20
 """Bytes of an answer that are read."""
@@ -212,7 +213,7 @@ class Metrics(HttpClient, Probe[Figures], frozen=True, kw_only=True):
         if self.match is not None:
             return f"none of {count(len(names), 'metric')} matches {self.match!r}"
         name = str(self.name)
-        parts = [f"{name}{part}" for part in EXPOSITION_PARTS if f"{name}{part}" in names]
+        parts = [f"{name}{part}" for part in PARTS if f"{name}{part}" in names]
         if f"{name}_bucket" in parts:
             return f"{name} is a histogram: give a quantile, or one of {', '.join(parts)}"
         near = parts or difflib.get_close_matches(name, sorted(names))

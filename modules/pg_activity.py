@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from engine.contract import (
-    Duration,
-    Meta,
-    PostgresLogin,
-    PostgresSession,
-    Probe,
-    Struct,
-    Target,
-    count,
-    duration,
-    seconds,
-)
+from engine.contract import Duration, Meta, Probe, Struct, Target, count, duration, seconds
+from engine.contract.postgres import PostgresLogin, PostgresSession
 
 if TYPE_CHECKING:
     import psycopg

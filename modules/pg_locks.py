@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.contract import (
-    Duration,
-    PostgresLogin,
-    PostgresSession,
-    Probe,
-    Struct,
-    Target,
-    count,
-    duration,
-    seconds,
-)
+from engine.contract import Duration, Probe, Struct, Target, count, duration, seconds
+from engine.contract.postgres import PostgresLogin, PostgresSession
 
 MANY = 100
 """Blocked sessions that are told, the longest first."""

@@ -9,17 +9,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
-from engine.contract import (
-    Duration,
-    Meta,
-    ModuleFailed,
-    PostgresLogin,
-    Probe,
-    Struct,
-    Target,
-    count,
-    seconds,
-)
+from engine.contract import Duration, Meta, ModuleFailed, Probe, Struct, Target, count, seconds
+from engine.contract.postgres import PostgresLogin
 
 if TYPE_CHECKING:
     import psycopg

@@ -15,8 +15,6 @@ from engine.contract import (
     Meta,
     ModuleFailed,
     Pattern,
-    PostgresLogin,
-    PostgresSession,
     Struct,
     Target,
     contains,
@@ -24,6 +22,7 @@ from engine.contract import (
     seconds,
     to_plain,
 )
+from engine.contract.postgres import PostgresLogin, PostgresSession
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from engine.contract import (
-    Pattern,
-    Port,
-    PortHolder,
-    Probe,
-    Struct,
-    Target,
-    contains,
-    listeners,
-    why_hidden,
-)
+from engine.contract import Pattern, Port, Probe, Struct, Target, contains
+from engine.contract.listeners import PortHolder, listeners, why_hidden
 
 
 class Held(Struct, frozen=True, kw_only=True):

@@ -6,22 +6,24 @@ from itertools import chain
 from typing import Any, ClassVar
 
 from engine.contract import (
-    PUBLISHERS,
     Action,
     Change,
     Duration,
     GuardRefused,
-    Listeners,
     ModuleFailed,
     Port,
-    PortHolder,
     Script,
     Struct,
     Target,
-    listeners,
     seconds,
-    start_of,
     to_plain,
+)
+from engine.contract.listeners import (
+    PUBLISHERS,
+    Listeners,
+    PortHolder,
+    listeners,
+    start_of,
     why_hidden,
 )
 

@@ -9,17 +9,16 @@ from engine.contract import (
     Meta,
     Pattern,
     Probe,
-    RunningProcess,
     Struct,
     Target,
     amount,
     contains,
     count,
     duration,
-    masked,
-    running,
     seconds,
 )
+from engine.contract.masking import masked
+from engine.contract.processes import RunningProcess, running
 
 COMMAND_LIMIT = 300
 """Characters of a command line that are shown."""

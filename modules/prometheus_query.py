@@ -11,7 +11,6 @@ from msgspec import field
 
 from engine.contract import (
     Duration,
-    HttpClient,
     Meta,
     ModuleFailed,
     Moment,
@@ -21,11 +20,11 @@ from engine.contract import (
     amount,
     duration,
     figure,
-    finite,
-    read_body,
     seconds,
     when,
 )
+from engine.contract.exposition import finite
+from engine.contract.http import HttpClient, read_body
 
 BODY_LIMIT = 16 * 2**20
 """Bytes of an answer that are read."""

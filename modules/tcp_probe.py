@@ -12,15 +12,14 @@ from engine.contract import (
     Pattern,
     Port,
     Probe,
-    Stream,
     Struct,
     Target,
     Tcp,
     contains,
-    dialled,
     duration,
     seconds,
 )
+from engine.contract.streams import Stream, dialled
 
 ANSWER_LIMIT = 4096
 """Bytes that are read of what the server says."""

@@ -21,12 +21,11 @@ from engine.contract import (
     Struct,
     Target,
     Tcp,
-    dialled,
     duration,
     seconds,
     tls_context,
-    tls_reason,
 )
+from engine.contract.streams import dialled, tls_reason
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

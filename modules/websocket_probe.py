@@ -20,19 +20,17 @@ from engine.contract import (
     ModuleFailed,
     Pattern,
     Probe,
-    Stream,
     Struct,
     Target,
     Tcp,
-    check_address,
     contains,
     count,
-    dialled,
     duration,
     seconds,
     tls_context,
-    tls_reason,
 )
+from engine.contract.http import check_address
+from engine.contract.streams import Stream, dialled, tls_reason
 
 if TYPE_CHECKING:
     from websockets.frames import Frame

@@ -145,7 +145,7 @@ class _Span:
         return Hits(count=self.count, first=self.first, last=self.last)
 
 
-def told(matches: int, counts: Mapping[str, Hits], commonest: list[Kind]) -> str:
+def in_short(matches: int, counts: Mapping[str, Hits], commonest: list[Kind]) -> str:
     """`"fatal error: out of memory" × 9 …`, or by the patterns' names: for a summary."""
     if counts:
         hits = sorted(counts.items(), key=lambda each: -each[1].count)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.contract import Exposition, Series, bucket_quantile, changes, read_exposition
+from engine.contract.exposition import Exposition, Series, bucket_quantile, changes, read_exposition
 
 TEXT = r"""# HELP http_requests_total The total number of HTTP requests.
 # TYPE http_requests_total counter

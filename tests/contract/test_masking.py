@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.contract import masked
+from engine.contract.masking import masked
 
 
 @pytest.mark.parametrize(

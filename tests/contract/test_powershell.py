@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.contract import ModuleFailed, ask_powershell
-from engine.contract.powershell import powershell
+from engine.contract import ModuleFailed
+from engine.contract.powershell import ask_powershell, powershell
 from tests.modules.fakes import FakeConnection, target
 from tests.modules.windows import script_of
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.connections.tls import client_context
-from engine.contract import DeadlineExceeded, DialRefused, ModuleFailed, Tcp, dialled
+from engine.contract import DeadlineExceeded, DialRefused, ModuleFailed, Tcp
+from engine.contract.streams import dialled
 from engine.errors import LinkLost
 from tests.modules.fakes import FakeConnection, target
 

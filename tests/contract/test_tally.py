@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.contract import Struct, Tally, quoted, tally_told
+from engine.contract import Struct
+from engine.contract.tally import Tally, in_short, quoted
 
 
 class Line(Struct, frozen=True):
@@ -71,7 +72,7 @@ def test_what_is_kept_is_bounded() -> None:
 )
 def test_in_short(lines: tuple[str, ...], patterns: dict[str, str], summary: str) -> None:
     seen = tally(*lines, patterns=patterns)
-    assert tally_told(seen.all.count, seen.counts, seen.commonest) == summary
+    assert in_short(seen.all.count, seen.counts, seen.commonest) == summary
 
 
 def test_a_line_in_a_summary_is_cut() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from engine.contract import Timestamps
+from engine.contract.timestamps import Timestamps
 
 AT = datetime(2026, 11, 23, 13, 37, tzinfo=UTC).timestamp()
 HOUR = 3600

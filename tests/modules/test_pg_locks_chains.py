@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from engine.contract import PostgresSession
+from engine.contract.postgres import PostgresSession
 from modules.pg_locks import DEEP, MANY, Blocked, chains
 
 
