@@ -10,11 +10,13 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    MetricsHandler,
     Summary,
-    start_http_server,
 )
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+
+from tests.modules.servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +63,5 @@ def exporter(*collectors: Collector) -> Iterator[str]:
         duration.observe(seconds)
     Histogram("unused_seconds", "", buckets=BUCKETS, registry=registry)
     Summary("payload", "", registry=registry).observe(5)
-    server, thread = start_http_server(0, "127.0.0.1", registry)
-    yield f"http://127.0.0.1:{server.server_port}/metrics"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(MetricsHandler.factory(registry)) as url:
+        yield f"{url}/metrics"

@@ -69,7 +69,16 @@ def http_server(context: ssl.SSLContext | None = None) -> Iterator[str]:
     `/status/N`, `/body/SIZE`, `/json`, `/redirect/PATH`, `/slow/SECONDS` and `/bytes/HEX` do as
     they are called; anything else tells what was asked.
     """
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    with serving(_Handler, context) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(
+    handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None = None
+) -> Iterator[str]:
+    """A server with such a handler on a free port of the loopback; gives its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
