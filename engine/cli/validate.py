@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from engine.inventory import Inventory
-    from engine.language.model import HostPattern, Place, Playbook
+    from engine.language.keywords import HostPattern
+    from engine.language.model import Place, Playbook
     from engine.registry import Registry
 
 _ENDINGS = frozenset({".yml", ".yaml"})
@@ -118,8 +119,9 @@ def _inventory(sources: Sequence[str]) -> Inventory | None:
 def _unmatched(playbook: Playbook, inventory: Inventory) -> Iterator[Problem]:
     """Patterns that match no host; those with templates are not known yet."""
     from engine.language.expressions import is_template
+    from engine.language.keywords import PHASES
 
-    tasks = [task for tasks in playbook.phases.values() for task in tasks]
+    tasks = [task for phase in PHASES for task in playbook.tasks(phase)]
     patterns: list[tuple[HostPattern, Place | None]] = [(playbook.text.hosts, playbook.place)]
     patterns += [(task.text.hosts, task.place) for task in tasks if task.text.hosts is not None]
     for pattern, place in patterns:

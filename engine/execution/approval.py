@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.contract import Change
     from engine.events import Event
     from engine.execution.orders import Key
-    from engine.language.model import Approve
+    from engine.language.keywords import Approve
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from engine.execution.orders import Key, Order
     from engine.execution.predict import Prediction, Predictor
     from engine.execution.stage import Stage
-    from engine.language.model import Phase, Task
+    from engine.language.keywords import Phase
+    from engine.language.model import Task
 
 
 class Changes:

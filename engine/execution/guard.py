@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from engine.contract import Change, Identity
-    from engine.language.model import Limits
+    from engine.language.keywords import Limits
 
 PROTECTED_PROCESSES = frozenset({"init", "systemd", "sshd", "launchd", "dockerd", "containerd"})
 """Ending one of these takes the host, or our way to it, away."""

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from engine.contract import Change
     from engine.events import Status
-    from engine.language.model import Phase, Task
+    from engine.language.keywords import Phase
+    from engine.language.model import Task
 
 Mode = Literal["probe", "predict", "apply"]
 """`predict`: observe and decide only. `apply`: the whole sequence, on what was approved."""

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, Problem
-from engine.language.model import PHASES, Playbook
+from engine.language.keywords import PHASES
 from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.inventory import Inventory
-    from engine.language.model import HostPattern, Phase, Task
+    from engine.language.keywords import HostPattern, Phase
+    from engine.language.model import Playbook, Task
 
 ALWAYS_TAG = "always"
 NEVER_TAG = "never"

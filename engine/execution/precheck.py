@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.errors import HostError, InputError
 from engine.execution.timing import timing
 from engine.execution.waves import defines
-from engine.language.model import PHASES
+from engine.language.keywords import PHASES
 from engine.language.templates import Scope
 
 if TYPE_CHECKING:

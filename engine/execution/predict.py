@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from engine.events import Event, Intent
     from engine.execution.orders import Key, Outcome
     from engine.execution.stage import Stage
-    from engine.language.model import Approve, Phase, Task
+    from engine.language.keywords import Approve, Phase
+    from engine.language.model import Task
     from engine.registry import Registry
 
 
@@ -160,7 +161,7 @@ class Predictor:
         if order.unknown is not None and not getattr(entry.cls, "observable", True):
             # It may have run already and nothing can tell: a person decides, even under --yes.
             return "always_ask"
-        return order.task.text.approve
+        return order.task.approve
 
     def _refused(self, outcome: Outcome) -> None:
         order = outcome.order

@@ -11,7 +11,7 @@ from engine.events import Interruption, PhaseEnded, PhaseStarted, RunEnded, Seve
 from engine.execution.ending import Course, Ending, ending
 from engine.execution.severity import acknowledge_by, judge
 from engine.execution.waves import waves
-from engine.language.model import PHASES
+from engine.language.keywords import PHASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from engine.execution.change import Changes
     from engine.execution.fleet import Fleet
     from engine.execution.stage import Stage
-    from engine.language.model import Phase, Rule, Task
+    from engine.language.keywords import Phase
+    from engine.language.model import Rule, Task
     from engine.language.templates import Templates
 
 

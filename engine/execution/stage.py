@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from engine.execution.memory import Memory
     from engine.execution.orders import Key, Mode
     from engine.execution.plan import Plan
-    from engine.language.model import Phase, Task
+    from engine.language.keywords import Phase
+    from engine.language.model import Task
     from engine.language.templates import Templates
 
 LABEL = 60

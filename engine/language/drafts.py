@@ -1,59 +1,81 @@
-"""Raw tasks → drafts: which module, which keywords, which arguments."""
+"""What a file says, as far as it could be read: tasks and blocks that may still have flaws."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
-from engine.errors import InputError
-from engine.language.expressions import is_template
-from engine.language.model import NOT_YET, TaskText
-from engine.language.patterns import compiled
-from engine.language.shapes import Shape, formats, module_shape, schema_of
-from engine.language.words import shown
-from engine.nearest import did_you_mean, near
+from engine.language.keywords import TaskText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from engine.language.flaws import Way
-    from engine.language.model import Phase
+    from engine.language.keywords import Phase
+    from engine.language.model import Place
     from engine.language.problems import Problems
-    from engine.registry import Entry, Kind, Registry
+    from engine.registry import Entry, Kind
 
-KEYWORDS = frozenset(TaskText.__struct_fields__)
-VERIFY_KEYWORDS = frozenset({"name", "expect", "within", "hold", "every", "timeout"})
-DURATIONS = ("within", "hold", "every", "timeout")
+Part = Literal["task", "verify", "rollback", "handler"]
+"""What a task is there for."""
+
+_LOOKS = frozenset(
+    {"name", "expect", "failed_when", "within", "hold", "every", "until", "retries", "delay",
+     "timeout", "vars"}
+)  # fmt: skip
+KEYWORDS: dict[Part, frozenset[str]] = {
+    "task": frozenset(TaskText.__struct_fields__),
+    "verify": _LOOKS,
+    "rollback": _LOOKS
+    | {"when", "verify", "environment", "delegate_to", "ignore_errors", "no_log", "approve"},
+    "handler": frozenset(TaskText.__struct_fields__) - {"hosts"},
+}
+"""The words that have a meaning there, beside the module's name."""
+
+DURATIONS = ("within", "hold", "every", "delay", "timeout")
+
+
+def keywords(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of a task. `notify` is one, too, but where it holds a module's arguments."""
+    return {
+        key: value
+        for key, value in raw.items()
+        if key in KEYWORDS["task"] and not (key == "notify" and isinstance(value, Mapping))
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A task of a file, as far as it could be read.
+    """A task of a file.
 
     Args:
+        problems: of the document that it stands in.
         way: to it in the document.
         id: `investigate.2`, `mitigate.1.verify.1`.
-        phase: that it stands in.
+        phase: that it stands in; a handler's is the one that may hold everything.
         raw: the mapping in the file.
+        part: what it is there for.
+        given: the names that the blocks around it give, as their `vars`.
         entry: its module; None where it has none that is known.
         args: of the module, shorthands written out.
-        text: its keywords; None where something is wrong with them.
+        text: its keywords, with those of the blocks around it; None where some are wrong.
         verify: what must hold after it.
-        in_verify: whether it stands in a `verify` itself.
+        rollback: what takes it back.
     """
 
+    problems: Problems
     way: Way
     id: str
     phase: Phase
     raw: Mapping[str, Any]
+    part: Part = "task"
+    given: frozenset[str] = frozenset()
     entry: Entry | None = None
     args: Mapping[str, Any] = field(default_factory=dict)
     text: TaskText | None = None
     verify: tuple[Draft, ...] = ()
-    in_verify: bool = False
+    rollback: tuple[Draft, ...] = ()
 
     @property
     def kind(self) -> Kind | None:
@@ -83,140 +105,54 @@ class Draft:
             for key in values if isinstance(values, Mapping) else ():
                 yield key, (*self.way, self.entry.name, key)
 
+    def place(self, way: Way = ()) -> Place:
+        """Where the task, or something in it, stands."""
+        return self.problems.document.place((*self.way, *way))
 
-class Drafter:
-    """Reads tasks; remembers the shapes of modules, so that many files cost little."""
-
-    def __init__(self, registry: Registry) -> None:
-        """Read tasks that name modules of this registry."""
-        self._registry = registry
-        self._keywords = Shape(schema_of(TaskText), name="the task", kind=TaskText)
-        self._shapes: dict[str, Shape] = {}
-
-    def draft(self, problems: Problems, way: Way, phase: Phase, raw: Mapping[str, Any]) -> Draft:
-        """A task of a phase, with those of its `verify`."""
-        task_id = f"{phase}.{int(way[-1]) + 1}"
-        draft = self._draft(problems, Draft(way, task_id, phase, raw))
-        items = raw.get("verify")
-        verify = tuple(
-            self._draft(
-                problems,
-                Draft(
-                    (*way, "verify", number),
-                    f"{task_id}.verify.{number + 1}",
-                    phase,
-                    item,
-                    in_verify=True,
-                ),
-            )
-            for number, item in enumerate(items if isinstance(items, list) else ())
-            if isinstance(item, Mapping)
-        )
-        return replace(draft, verify=verify)
-
-    def _draft(self, problems: Problems, draft: Draft) -> Draft:
-        draft = replace(draft, text=self._text(problems, draft))
-        entry = self._entry(problems, draft)
-        if entry is None:
-            return draft
-        args = entry.normal(draft.raw[entry.name])
-        if not isinstance(args, Mapping):
-            hint = f"it takes {', '.join(entry.schema['properties'])}"
-            message = f"the arguments of {entry.name} must be a mapping, not {shown(args)}"
-            problems.at((*draft.way, entry.name), message, hint)
-            return replace(draft, entry=entry)
-        draft = replace(draft, entry=entry, args=_conditions_listed(entry, args))
-        flaws = self._shape(entry).flaws(draft.args)
-        if not draft.written_out:
-            flaws = [replace(flaw, way=flaw.way[1:]) for flaw in flaws]
-        problems.flaws(flaws, (*draft.way, entry.name))
-        _check_patterns(problems, draft)
-        if isinstance(draft.args.get("probe"), str) and is_template(draft.args["probe"]):
-            message = "probe must be true or false: what a task is must be known before it runs"
-            problems.at(draft.args_way("probe"), message)
-        return draft
-
-    def _shape(self, entry: Entry) -> Shape:
-        if entry.name not in self._shapes:
-            self._shapes[entry.name] = module_shape(entry)
-        return self._shapes[entry.name]
-
-    def _text(self, problems: Problems, draft: Draft) -> TaskText | None:
-        """The keywords; durations that are templates are taken over as they are."""
-        keywords = {key: value for key, value in draft.raw.items() if key in KEYWORDS}
-        templated = {
-            key: keywords.pop(key)
-            for key in DURATIONS
-            if isinstance(keywords.get(key), str) and is_template(keywords[key])
-        }
-        if problems.flaws(self._keywords.flaws(keywords), draft.way):
-            return None
-        text = msgspec.convert(keywords, TaskText)
-        return msgspec.structs.replace(text, **templated) if templated else text
-
-    def _entry(self, problems: Problems, draft: Draft) -> Entry | None:
-        """The task's module; every key that is neither it nor a keyword is a problem."""
-        allowed = VERIFY_KEYWORDS if draft.in_verify else KEYWORDS
-        strange = [key for key in draft.raw if key not in allowed]
-        modules = [key for key in strange if key in self._registry]
-        strange = [key for key in strange if key not in modules]
-        if len(modules) > 1:
-            both = f'a task holds one module, and here stand both "{modules[0]}" and "{modules[1]}"'
-            problems.at_key((*draft.way, modules[1]), both)
-        entry = self._load(problems, draft, modules[0]) if modules else None
-        for key in strange:
-            problems.at_key((*draft.way, key), *self._strange(key, entry, modules))
-        if not modules and not strange:
-            hint = f"name one of {', '.join(self._registry.names())}"
-            problems.at(draft.way, "the task has no module", hint)
-        return entry
-
-    def _load(self, problems: Problems, draft: Draft, name: str) -> Entry | None:
-        try:
-            return self._registry[name]
-        except InputError as error:
-            for problem in error.problems:
-                problems.at_key((*draft.way, name), problem.message)
-            return None
-
-    def _strange(self, key: str, entry: Entry | None, modules: list[str]) -> tuple[str, str]:
-        """What is wrong with a key that is no keyword here, and what to do about it."""
-        if key in NOT_YET["task"] | NOT_YET["playbook"]:
-            return f'"{key}" is not supported yet by this version', ""
-        if key in KEYWORDS:
-            return f'"{key}" has no meaning in verify', ""
-        if key.startswith("with_"):
-            return f'unknown key "{key}"', 'use "loop"'
-        if entry is not None and key in entry.schema["properties"]:
-            return f'unknown key "{key}"', f"it is an argument of {entry.name}: indent it below"
-        if modules:
-            return f'unknown key "{key}"', did_you_mean(key, KEYWORDS)
-        names = self._registry.names()
-        own = key.rpartition(".")[2]
-        meant = own if own in names else near(key, [*KEYWORDS, *names])
-        what = "unknown key" if meant in KEYWORDS else "no module"
-        return f'{what} "{key}"', f'did you mean "{meant}"?' if meant else ""
+    @property
+    def own(self) -> tuple[Draft, ...]:
+        """The tasks that belong to it."""
+        return (*self.verify, *self.rollback)
 
 
-def _conditions_listed(entry: Entry, args: Mapping[str, Any]) -> dict[str, Any]:
-    """One condition may stand where a list of them is taken, as in Ansible's `assert`."""
-    lists = {name for name, part in entry.schema["properties"].items() if "items" in part}
-    forms = formats(entry)
-    return {
-        name: [value]
-        if isinstance(value, str) and name in lists and forms.get(name) == "expression"
-        else value
-        for name, value in args.items()
-    }
+@dataclass(frozen=True, slots=True)
+class BlockDraft:
+    """A block of a file, or an included file, which is one.
+
+    Args:
+        problems: of the document that it stands in.
+        way: to it in the document.
+        id: `mitigate.2`.
+        raw: the mapping in the file.
+        block: its tasks and blocks.
+        rescue: likewise.
+        always: likewise.
+        given: the names that the blocks around it give.
+    """
+
+    problems: Problems
+    way: Way
+    id: str
+    raw: Mapping[str, Any]
+    block: tuple[AnyDraft, ...]
+    rescue: tuple[AnyDraft, ...] = ()
+    always: tuple[AnyDraft, ...] = ()
+    given: frozenset[str] = frozenset()
+
+    @property
+    def sections(self) -> tuple[tuple[AnyDraft, ...], ...]:
+        """All that is in it, in order."""
+        return (self.block, self.rescue, self.always)
 
 
-def _check_patterns(problems: Problems, draft: Draft) -> None:
-    assert draft.entry is not None
-    for name, form in formats(draft.entry).items():
-        pattern = draft.args.get(name)
-        if form != "re2" or not isinstance(pattern, str) or is_template(pattern):
-            continue
-        try:
-            compiled(pattern)
-        except ValueError as error:
-            problems.at(draft.args_way(name), f"{name} is not a pattern that RE2 takes: {error}")
+AnyDraft = Draft | BlockDraft
+
+
+def flat(drafts: Iterable[AnyDraft]) -> Iterator[Draft]:
+    """The tasks among them and in their blocks, in the order of the file."""
+    for draft in drafts:
+        if isinstance(draft, BlockDraft):
+            for section in draft.sections:
+                yield from flat(section)
+        else:
+            yield draft

@@ -10,10 +10,10 @@ from msgspec import UNSET
 
 from engine.errors import InputError, Problem
 from engine.language.expressions import is_template
-from engine.language.model import InputText
+from engine.language.keywords import InputText
 from engine.language.patterns import compiled
 from engine.language.scalars import resolve
-from engine.language.shapes import Shape
+from engine.language.shapes import Shape, has_template
 from engine.language.source import parse
 from engine.nearest import did_you_mean
 
@@ -71,6 +71,40 @@ def check_declared(problems: Problems, inputs: Mapping[str, Any]) -> None:
             _check_items(problems, (*way, "items"), declared.items)
         if declared.default is not UNSET and len(problems.found) == count:
             _check_default(problems, way, declared)
+
+
+def check_given(
+    problems: Problems, way: Way, raw: Mapping[str, Any], declared: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Whether an include gives what the file takes; a template's value is not known yet.
+
+    Args:
+        problems: of the file that includes.
+        way: to the include in it.
+        raw: the include, of the right shape.
+        declared: the inputs of the included file, as it has them.
+
+    Returns:
+        The value of each input, those that are not given by their defaults.
+    """
+    given = raw.get("inputs", {})
+    values = {}
+    for name in given.keys() - declared.keys():
+        message = f'{raw["include"]} has no input "{name}"'
+        problems.at_key((*way, "inputs", name), message, did_you_mean(name, declared))
+    for name, text in declared.items():
+        kind = msgspec.convert(text, InputText)
+        if name in given:
+            values[name] = given[name]
+            if not has_template(given[name]):
+                flaws = _shape(name, kind).flaws(given[name])
+                problems.flaws(flaws, (*way, "inputs", name))
+        elif kind.default is UNSET:
+            message = f'{raw["include"]} needs the input "{name}"'
+            problems.at_key((*way, "include"), message, "give it under inputs")
+        else:
+            values[name] = kind.default
+    return values
 
 
 def _check_items(problems: Problems, way: Way, items: Mapping[str, Any]) -> None:

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from engine.errors import InputError, Problem
 from engine.language import snippets
-from engine.language.drafts import Drafter
+from engine.language.drafter import Drafter, Where
+from engine.language.drafts import Draft, flat
 from engine.language.expressions import Reader
+from engine.language.finishing import finished, read_uses
+from engine.language.free_names import check_local_names, check_names, check_own_names
 from engine.language.inputs import check_declared
-from engine.language.model import NOT_YET, PHASES, Playbook, PlaybookText, Rule, Task
+from engine.language.keywords import NOT_YET, PHASES, PlaybookText
+from engine.language.model import Playbook, Rule, tasks_in
 from engine.language.names import Names
 from engine.language.problems import Problems
-from engine.language.rules import check_names, check_own_names, check_severity, check_task
+from engine.language.rules import check_handlers, check_tasks
 from engine.language.shapes import Shape, schema_of
+from engine.language.shares import check_severity, check_shares
 from engine.language.source import read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
-    from engine.language.drafts import Draft
+    from engine.language.drafts import AnyDraft
     from engine.language.flaws import Way
-    from engine.language.model import Phase
+    from engine.language.model import Place
     from engine.language.source import Document
     from engine.registry import Registry
 
@@ -33,7 +39,9 @@ MOST_PROBLEMS = 100
 """Told of one file; more would hide the first."""
 
 _PLAIN = ("name", "description", "owner", "links")
-_JUDGED = frozenset({"acknowledge", "investigate"})
+_HANDED_ON = ("tags", "environment", "throttle", "any_errors_fatal")
+"""What a playbook says once for all of its tasks."""
+_JUDGED = ("acknowledge", "investigate")
 """The phases whose results severity may use."""
 
 
@@ -63,7 +71,7 @@ def load(
         except InputError as error:
             problems += error.problems
     if problems:
-        raise InputError(*problems)
+        raise InputError(*dict.fromkeys(problems))
     return playbooks
 
 
@@ -76,7 +84,7 @@ def notices(playbook: Playbook) -> list[Problem]:
         task.place.problem(f"this {task.module} is trusted to only read (probe: true)")
         for phase in PHASES
         for top in playbook.tasks(phase)
-        for task in (top, *top.verify)
+        for task in top.every()
         if task.kind == "probe" and task.args.get("probe") is True
     ]
     idle = [
@@ -101,14 +109,20 @@ class Loader:
         """The playbook in a file.
 
         Raises:
-            InputError: with every problem of it, in the order of its lines.
+            InputError: with every problem of it, in the order of its lines, and of the files
+                that it includes.
         """
         document = read(path)
         problems = Problems(document)
+        self._drafter.opened.clear()
         playbook = self._playbook(problems, document)
-        if problems.found or playbook is None:
-            raise InputError(*_in_order(problems.found))
+        found = _in_order([*problems.found, *self._of_included()], str(path))
+        if found or playbook is None:
+            raise InputError(*found)
         return playbook
+
+    def _of_included(self) -> list[Problem]:
+        return [problem for opened in self._drafter.opened for problem in opened.found]
 
     def _playbook(self, problems: Problems, document: Document) -> Playbook | None:
         value = document.value
@@ -117,68 +131,87 @@ class Loader:
             problems.at((), "a playbook is a mapping: name, hosts and phases", hint)
             return None
         text = self._text(problems, value)
-        drafts = [draft for phase in PHASES for draft in self._drafts(problems, value, phase)]
-        if text and not drafts:
+        drafts = self._drafts(problems, document, text)
+        if text and not any(drafts.values()):
             problems.at((), "the playbook has no tasks", f"give it {PHASES[1]} or {PHASES[2]}")
-        for draft in drafts:
-            check_task(problems, draft)
-        names = self._names(problems, value, drafts)
-        judged = [draft for draft in drafts if draft.phase in _JUDGED]
-        uses = _read_tasks(names, judged)
+        nodes = [draft for phase in PHASES for draft in drafts[phase]]
+        handlers = [draft for draft in drafts["handlers"] if isinstance(draft, Draft)]
+        check_tasks([*nodes, *handlers])
+        check_handlers(nodes, handlers)
+        names = self._names(problems, value, [*nodes, *handlers])
+        uses = read_uses(names, [draft for phase in _JUDGED for draft in drafts[phase]])
         rule_uses = _read_rules(names, value)
-        uses |= _read_tasks(names, [draft for draft in drafts if draft.phase not in _JUDGED])
-        if problems.found or text is None:
+        rest = [draft for phase in PHASES if phase not in _JUDGED for draft in drafts[phase]]
+        uses |= read_uses(names, [*rest, *handlers])
+        if problems.found or text is None or self._of_included():
             return None
-        tasks = [(draft.phase, _task(document, draft, uses)) for draft in drafts]
         return Playbook(
             path=document.path,
-            digest=document.digest,
+            digest=self._digest(document),
             text=text,
-            phases={
-                phase: tuple(task for its, task in tasks if its == phase)
-                for phase in PHASES
-                if phase in value
-            },
+            phases={phase: finished(drafts[phase], uses) for phase in PHASES if phase in value},
             severity=tuple(
                 Rule(text=rule, place=document.place(("severity", number)), uses=rule_uses[number])
                 for number, rule in enumerate(text.severity)
             ),
+            handlers=tuple(tasks_in(finished(handlers, uses))),
             input_places={name: document.key(("inputs", name)) for name in text.inputs},
             place=document.place(("hosts",)),
         )
 
+    def _digest(self, document: Document) -> str:
+        """Of the playbook; together with the files that it includes, where it does."""
+        included = [opened.document.digest for opened in self._drafter.opened]
+        if not included:
+            return document.digest
+        return hashlib.sha256("\n".join([document.digest, *included]).encode()).hexdigest()
+
     def _text(self, problems: Problems, value: Mapping[str, Any]) -> PlaybookText | None:
         known = _refuse_not_yet(problems, value)
         for keyword in _PLAIN:
-            for snippet in snippets.deep((keyword,), value.get(keyword)):
+            for snippet in snippets.deep(problems, (keyword,), value.get(keyword)):
                 problems.at(snippet.way, f"{keyword} takes no templates")
         check_severity(problems, _listed(value, "severity"))
+        check_shares(problems, value)
         check_declared(problems, _mapped(known, "inputs"))
         if problems.flaws(self._shape.flaws(known)):
             return None
         return msgspec.convert(known, PlaybookText)
 
     def _drafts(
-        self, problems: Problems, value: Mapping[str, Any], phase: Phase
-    ) -> Iterator[Draft]:
-        for number, raw in enumerate(_listed(value, phase)):
-            if isinstance(raw, Mapping):
-                yield self._drafter.draft(problems, (phase, number), phase, raw)
+        self, problems: Problems, document: Document, text: PlaybookText | None
+    ) -> dict[str, tuple[AnyDraft, ...]]:
+        """The tasks and blocks of each phase, and the handlers."""
+        value = document.value
+        outer = {key: value[key] for key in _HANDED_ON if text and key in value}
+        found: dict[str, tuple[AnyDraft, ...]] = {
+            phase: self._drafter.drafts(
+                Where(problems, phase, outer, trail=(Path(document.path),)),
+                (phase,),
+                value.get(phase),
+                phase,
+            )
+            for phase in PHASES
+        }
+        where = Where(problems, "mitigate", outer, part="handler")
+        handlers = self._drafter.drafts(where, ("handlers",), value.get("handlers"), "handlers")
+        return {**found, "handlers": handlers}
 
     def _names(
-        self, problems: Problems, value: Mapping[str, Any], drafts: Sequence[Draft]
+        self, problems: Problems, value: Mapping[str, Any], drafts: Sequence[AnyDraft]
     ) -> Names:
         inputs, variables = _mapped(value, "inputs"), _mapped(value, "vars")
         for keyword, own in (("inputs", inputs), ("vars", variables)):
-            check_own_names(problems, keyword, own)
+            check_own_names(problems, (keyword,), own)
         for name in inputs.keys() & variables.keys():
             problems.at_key(("vars", name), f'"{name}" is one of the inputs already')
         taken = {**dict.fromkeys(variables, "vars"), **dict.fromkeys(inputs, "inputs")}
-        check_names(problems, drafts, taken)
-        later: dict[str, Way] = {}
-        for draft in drafts:
+        check_names(flat(drafts), taken)
+        later: dict[str, Place] = {}
+        for draft in flat(drafts):
             for name, way in draft.registered():
-                later.setdefault(name, way)
+                later.setdefault(name, draft.problems.document.place(way))
+        check_local_names(drafts, {**dict.fromkeys(later, "registered names"), **taken})
         names = Names(
             problems, self._reader, frozenset(inputs), variables, self._inventory_names, later
         )
@@ -209,45 +242,16 @@ def _refuse_not_yet(problems: Problems, value: Mapping[str, Any]) -> dict[str, A
     return known
 
 
-def _read_tasks(names: Names, drafts: Sequence[Draft]) -> dict[str, frozenset[str]]:
-    """What each task uses; from then on, what it registers is known."""
-    uses = {}
-    for draft in drafts:
-        own = names.read(snippets.of_task(draft))
-        looped = draft.raw.get("loop") is not None
-        for inner in draft.verify:
-            uses[inner.id] = names.read(snippets.of_task(inner, looped=looped))
-            own |= uses[inner.id]
-        uses[draft.id] = own
-        names.known.update(name for name, _ in draft.registered())
-    return uses
-
-
 def _read_rules(names: Names, value: Mapping[str, Any]) -> list[frozenset[str]]:
     return [
         names.read(
-            snippets.conditions(("severity", number, "when"), rule.get("when")),
+            snippets.conditions(names.problems, ("severity", number, "when"), rule.get("when")),
             "after the severity is judged",
         )
         if isinstance(rule, Mapping)
         else frozenset()
         for number, rule in enumerate(_listed(value, "severity"))
     ]
-
-
-def _task(document: Document, draft: Draft, uses: Mapping[str, frozenset[str]]) -> Task:
-    assert draft.entry is not None
-    assert draft.text is not None
-    return Task(
-        id=draft.id,
-        text=draft.text,
-        module=draft.entry.name,
-        kind=draft.entry.kind_of(draft.args),
-        args=dict(draft.args),
-        verify=tuple(_task(document, inner, uses) for inner in draft.verify),
-        place=document.place(draft.way),
-        uses=uses[draft.id],
-    )
 
 
 def _listed(value: Mapping[str, Any], key: str) -> list[Any]:
@@ -260,8 +264,10 @@ def _mapped(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _in_order(problems: Sequence[Problem]) -> list[Problem]:
-    ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.line, p.column))
+def _in_order(problems: Sequence[Problem], path: str) -> list[Problem]:
+    """Once each, in the order of lines, the playbook's own before those of included files."""
+    unique = dict.fromkeys(problems)
+    ordered = sorted(unique, key=lambda p: (p.path != path, p.path, p.line, p.column))
     more = len(ordered) - MOST_PROBLEMS
     if more <= 0:
         return ordered

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from engine.language.expressions import Fault, Reader, Tree
-    from engine.language.flaws import Way
+    from engine.language.model import Place
     from engine.language.problems import Problems
     from engine.language.snippets import Snippet
 
 SPECIALS = frozenset(
     {
         "inventory_hostname", "groups", "hostvars", "incident", "alert", "env", "run_id",
-        "check_mode",
+        "check_mode", "failure",
     }
 )  # fmt: skip
 LOCALS = frozenset({"item", "result"})
@@ -38,7 +38,10 @@ WORDS = frozenset(
 
 _LOCAL_WRONG = {
     "item": ('"item" exists only in a task with a loop', ""),
-    "result": ('"result" exists only in expect', "register the task and use that name"),
+    "result": (
+        '"result" exists only where it is judged, as in expect',
+        "register the task and use that name",
+    ),
 }
 
 
@@ -47,7 +50,7 @@ class Names:
     """The names of one playbook, as far as its tasks have been passed.
 
     Args:
-        problems: where to tell what is unknown.
+        problems: of the playbook itself.
         reader: of the texts.
         inputs: the playbook's.
         variables: its `vars`.
@@ -61,7 +64,7 @@ class Names:
     inputs: frozenset[str]
     variables: Mapping[str, Any]
     inventory: frozenset[str] | None
-    later: Mapping[str, Way] = field(default_factory=dict)
+    later: Mapping[str, Place] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
     _of_variables: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -69,7 +72,7 @@ class Names:
         """Read the texts of `vars`: they may use one another, and any result there will be."""
         for name, value in self.variables.items():
             used: set[str] = set()
-            for snippet, tree in self._trees(snippets.deep(("vars", name), value)):
+            for snippet, tree in self._trees(snippets.deep(self.problems, ("vars", name), value)):
                 used |= tree.names
                 for other in sorted(tree.names - tree.guarded - self.later.keys()):
                     self._tell(other, snippet, self._wrong(other, snippet, ""))
@@ -93,7 +96,7 @@ class Names:
         guarded = frozenset().union(*(tree.guarded for _, tree in trees))
         used: set[str] = set()
         for snippet, tree in trees:
-            used |= tree.names
+            used |= tree.names - (snippet.local - LOCALS)
             for name in sorted(tree.names - guarded - snippet.local):
                 self._tell(name, snippet, self._wrong(name, snippet, where))
         return frozenset(used.union(*(self._used_by(name) for name in used)))
@@ -110,7 +113,7 @@ class Names:
                 faults = tree.faults
                 yield snippet, tree
             for fault in faults:
-                self.problems.inside(snippet.way, fault.offset, fault.message, fault.hint)
+                snippet.problems.inside(snippet.way, fault.offset, fault.message, fault.hint)
 
     def _used_by(self, variable: str) -> frozenset[str]:
         """All that one of `vars` uses, by way of others too; nothing for any other name."""
@@ -125,7 +128,7 @@ class Names:
 
     def _tell(self, name: str, snippet: Snippet, wrong: tuple[str, str]) -> None:
         if wrong[0]:
-            self.problems.inside(snippet.way, offset_of(name, snippet.text), *wrong)
+            snippet.problems.inside(snippet.way, offset_of(name, snippet.text), *wrong)
 
     def _wrong(self, name: str, snippet: Snippet, where: str) -> tuple[str, str]:
         """What is wrong with using the name there, and a hint; empty where nothing is."""
@@ -137,7 +140,7 @@ class Names:
         if name in known | self.inputs:
             return "", ""
         if name in self.later:
-            return f'"{name}" is registered {where}, on line {self._line(name)}', ""
+            return f'"{name}" is registered {where}, {self._there(name, snippet)}', ""
         return _LOCAL_WRONG.get(name) or (f'unknown name "{name}"', self._meant(name, known))
 
     def _variable_wrong(self, name: str, snippet: Snippet, where: str) -> tuple[str, str]:
@@ -146,8 +149,8 @@ class Names:
             if snippet.early:
                 return f'"{name}" needs "{needed}", not known before hosts are chosen', ""
             if where and needed in self.later and needed not in self.known:
-                line = self._line(needed)
-                return f'"{name}" needs "{needed}", registered {where}, on line {line}', ""
+                there = self._there(needed, snippet)
+                return f'"{name}" needs "{needed}", registered {where}, {there}', ""
         return "", ""
 
     def _meant(self, name: str, known: Iterable[str]) -> str:
@@ -156,5 +159,8 @@ class Names:
             return hint
         return "if hosts have it, give their inventory with -i"
 
-    def _line(self, name: str) -> int:
-        return self.problems.document.place(self.later[name]).line
+    def _there(self, name: str, snippet: Snippet) -> str:
+        """Where a result gets its name, as seen from a snippet."""
+        place = self.later[name]
+        of = "" if place.path == snippet.problems.document.path else f" of {place.path}"
+        return f"on line {place.line}{of}"

@@ -6,45 +6,71 @@ import re
 from typing import TYPE_CHECKING
 
 from engine.contract import seconds
-from engine.language.drafts import DURATIONS
+from engine.language.drafts import DURATIONS, BlockDraft, flat, keywords
 from engine.language.expressions import is_template
-from engine.language.names import LOCALS, SPECIALS, WORDS
 from engine.language.snippets import deep
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from engine.language.drafts import Draft
-    from engine.language.flaws import Way
-    from engine.language.problems import Problems
+    from engine.language.drafts import AnyDraft, Draft
     from engine.registry import Kind
 
+_ALL: frozenset[Kind] = frozenset({"probe", "record", "action"})
 _MAY_HOLD: dict[str, frozenset[Kind]] = {
     "acknowledge": frozenset({"probe", "record"}),
     "investigate": frozenset({"probe"}),
-    "mitigate": frozenset({"probe", "record", "action"}),
+    "mitigate": _ALL,
     "resolve": frozenset({"probe", "record"}),
-    "always": frozenset({"probe", "record", "action"}),
+    "always": _ALL,
     "verify": frozenset({"probe"}),
+    "rollback": _ALL,
+    "handler": _ALL,
 }
-_ONLY_ON_PROBES = ("expect", "within", "hold", "every")
-_ONLY_ON_OTHERS = ("verify", "approve")
+_ONLY_ON: dict[str, tuple[Kind, ...]] = {
+    **dict.fromkeys(("expect", "within", "hold", "every", "until", "retries", "delay"), ("probe",)),
+    **dict.fromkeys(("verify", "approve", "notify"), ("action", "record")),
+    "rollback": ("action",),
+}
+_WATCHES = ("within", "hold", "until")
+_NEEDS = {"every": ("within", "hold"), "retries": ("until",), "delay": ("until",)}
+_EVIDENCE = frozenset({"acknowledge", "investigate"})
 _PERCENTAGE = re.compile(r"\d+(\.\d+)?%")
 
 
-def check_task(problems: Problems, draft: Draft) -> None:
-    """Whether the task may stand where it does, with the keywords that it has."""
-    _check_kind(problems, draft)
-    _check_keywords(problems, draft)
-    _check_durations(problems, draft)
-    for inner in draft.verify:
-        check_task(problems, inner)
+def check_tasks(drafts: Iterable[AnyDraft]) -> None:
+    """Whether tasks and blocks may stand where they do, with the keywords that they have."""
+    for draft in drafts:
+        if isinstance(draft, BlockDraft):
+            _check_block(draft)
+            for section in draft.sections:
+                check_tasks(section)
+        else:
+            _check_task(draft)
 
 
-def _check_kind(problems: Problems, draft: Draft) -> None:
+def _check_block(draft: BlockDraft) -> None:
+    _check_tags(draft)
+    inside = next(flat(draft.block), None)
+    if inside is not None and inside.phase in _EVIDENCE and draft.rescue:
+        message = f'"rescue" has no meaning in {inside.phase}: what fails there is evidence'
+        draft.problems.at_key((*draft.way, "rescue"), message, "use when with the result's name")
+
+
+def _check_task(draft: Draft) -> None:
+    _check_kind(draft)
+    _check_keywords(draft)
+    _check_tags(draft)
+    _check_durations(draft)
+    for inner in draft.own:
+        _check_task(inner)
+
+
+def _check_kind(draft: Draft) -> None:
     if draft.entry is None or draft.kind is None:
         return
-    where = "verify" if draft.in_verify else draft.phase
+    where = draft.phase if draft.part == "task" else draft.part
     if draft.kind in _MAY_HOLD[where]:
         return
     allowed = "probes and records" if "record" in _MAY_HOLD[where] else "probes"
@@ -54,87 +80,81 @@ def _check_kind(problems: Problems, draft: Draft) -> None:
     if draft.entry.kind_of({**draft.args, "probe": True}) == "probe":
         hint = "say probe: true if it only reads"
     message = f"{where} may hold {allowed} only: {name} is {article} {draft.kind}"
-    problems.at_key((*draft.way, name), message, hint)
+    draft.problems.at_key((*draft.way, name), message, hint)
 
 
-def _check_keywords(problems: Problems, draft: Draft) -> None:
-    if draft.kind is not None:
-        misplaced = _ONLY_ON_OTHERS if draft.kind == "probe" else _ONLY_ON_PROBES
-        what = "actions" if draft.kind == "probe" else "probes"
-        for keyword in misplaced:
-            if keyword in draft.raw:
-                hint = "put it into verify" if draft.kind == "action" else ""
-                message = f'"{keyword}" goes with {what} only'
-                problems.at_key((*draft.way, keyword), message, hint)
-    for snippet in deep((*draft.way, "tags"), draft.raw.get("tags")):
-        problems.at(snippet.way, "tags takes no templates")
-    if "within" in draft.raw and "hold" in draft.raw:
-        message = '"within" and "hold" exclude each other'
-        problems.at_key((*draft.way, "hold"), message, "write two tasks")
-    if "every" in draft.raw and not {"within", "hold"} & draft.raw.keys():
-        message = '"every" needs "within" or "hold"'
-        problems.at_key((*draft.way, "every"), message)
+def _check_keywords(draft: Draft) -> None:
+    said = keywords(draft.raw)
+    for keyword in said:
+        kinds = _ONLY_ON.get(keyword, ())
+        if kinds and draft.kind is not None and draft.kind not in kinds:
+            what = " and ".join(f"{kind}s" for kind in kinds if kind != "record")
+            hint = "put it into verify" if kinds == ("probe",) and draft.kind == "action" else ""
+            draft.problems.at_key((*draft.way, keyword), f'"{keyword}" goes with {what} only', hint)
+    watches = [keyword for keyword in said if keyword in _WATCHES]
+    if len(watches) > 1:
+        message = f'"{watches[0]}" and "{watches[1]}" exclude each other'
+        draft.problems.at_key((*draft.way, watches[1]), message, "write two tasks")
+    for keyword, needed in _NEEDS.items():
+        if keyword in said and not said.keys() & set(needed):
+            needs = " or ".join(f'"{word}"' for word in needed)
+            draft.problems.at_key((*draft.way, keyword), f'"{keyword}" needs {needs}')
+    if "loop_control" in said and "loop" not in said:
+        draft.problems.at_key((*draft.way, "loop_control"), '"loop_control" needs "loop"')
 
 
-def _check_durations(problems: Problems, draft: Draft) -> None:
+def _check_tags(draft: AnyDraft) -> None:
+    for snippet in deep(draft.problems, (*draft.way, "tags"), draft.raw.get("tags")):
+        draft.problems.at(snippet.way, "tags takes no templates")
+
+
+def _check_durations(draft: Draft) -> None:
     known = {}
     for keyword in DURATIONS:
         value = getattr(draft.text, keyword, None)
         if value is None or (isinstance(value, str) and is_template(value)):
             continue
         known[keyword] = seconds(value)
-        if known[keyword] <= 0:
-            problems.at((*draft.way, keyword), f"{keyword} must be more than 0")
+        if known[keyword] <= 0 and keyword != "delay":
+            draft.problems.at((*draft.way, keyword), f"{keyword} must be more than 0")
     whole = known.get("within", known.get("hold"))
     if whole is not None and known.get("every", 0) > whole:
-        problems.at((*draft.way, "every"), f"every is longer than the {whole:g} s of the whole")
+        message = f"every is longer than the {whole:g} s of the whole"
+        draft.problems.at((*draft.way, "every"), message)
 
 
-def check_names(problems: Problems, drafts: Iterable[Draft], taken: Mapping[str, str]) -> None:
-    """Whether each name that a task gives is free.
+def check_handlers(drafts: Sequence[AnyDraft], handlers: Sequence[Draft]) -> None:
+    """Whether each handler has a name of its own, and each that is notified exists.
 
     Args:
-        problems: where to tell.
-        drafts: in the order in which they run.
-        taken: names of inputs and vars, and which of the two they are.
+        drafts: of all phases.
+        handlers: in their order.
     """
-    registered: dict[str, Way] = {}
-    for draft in drafts:
-        for name, way in draft.registered():
-            sets = way[-1] != "register"
-            if name in taken:
-                problems.at(way, f'"{name}" is one of the {taken[name]} already')
-            elif name in SPECIALS | LOCALS | WORDS:
-                problems.at(way, f'"{name}" has a meaning of its own')
-            elif name in registered and not sets:
-                line = problems.document.place(registered[name]).line
-                problems.at(way, f'"{name}" is registered on line {line} already')
-            registered.setdefault(name, way)
+    named: dict[str, Draft] = {}
+    for handler in handlers:
+        name = handler.raw.get("name")
+        if not isinstance(name, str) or not name:
+            handler.problems.at(handler.way, "a handler needs a name", "tasks notify it by that")
+        elif name in named:
+            line = named[name].place().line
+            handler.problems.at((*handler.way, "name"), f"it is a handler's on line {line} already")
+        else:
+            named[name] = handler
+    for draft in (*flat(drafts), *handlers):
+        for way, name in _notified(draft):
+            if name not in named:
+                message = f'no handler is called "{name}"'
+                draft.problems.at(way, message, did_you_mean(name, named))
+            elif draft.phase not in ("mitigate", "always") and named[name].kind == "action":
+                message = f'"{name}" is an action, and {draft.phase} may hold none'
+                draft.problems.at(way, message)
 
 
-def check_own_names(problems: Problems, keyword: str, names: Iterable[str]) -> None:
-    """Whether inputs or vars have names that mean something else."""
-    for name in names:
-        if name in SPECIALS | LOCALS | WORDS:
-            problems.at_key((keyword, name), f'"{name}" has a meaning of its own')
-
-
-def check_severity(problems: Problems, rules: Iterable[object]) -> None:
-    """Whether each rule's `on` says for how many hosts, and its words are plain."""
-    for number, rule in enumerate(rules):
-        because = rule.get("because") if isinstance(rule, dict) else None
-        if isinstance(because, str) and is_template(because):
-            problems.at(("severity", number, "because"), "because takes no templates")
-        on = rule.get("on", "any") if isinstance(rule, dict) else "any"
-        if isinstance(on, bool | int | str) and not _is_share(on):
-            hint = "take the quotes away" if isinstance(on, str) and on.isdigit() else ""
-            message = "on must be any, all, a number of hosts from 1, or a percentage such as 50%"
-            problems.at(("severity", number, "on"), message, hint)
-
-
-def _is_share(on: bool | int | str) -> bool:
-    if isinstance(on, int):
-        return on >= 1 and on is not True
-    if on in {"any", "all"}:
-        return True
-    return bool(_PERCENTAGE.fullmatch(on)) and 0 < float(on[:-1]) <= 100
+def _notified(draft: Draft) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    names = keywords(draft.raw).get("notify")
+    way = (*draft.way, "notify")
+    if isinstance(names, str):
+        yield way, names
+    for number, name in enumerate(names if isinstance(names, list) else ()):
+        if isinstance(name, str):
+            yield (*way, number), name

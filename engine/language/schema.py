@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.language.model import PHASES, PlaybookText, TaskText
+from engine.language.keywords import PHASES, PlaybookText, TaskText
 from engine.language.shapes import schema_of
 
 if TYPE_CHECKING:

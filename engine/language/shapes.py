@@ -80,7 +80,7 @@ class Shape:
             return []
         errors = self._validator.iter_errors(value)
         flaws = [flaw for error in errors for flaw in explained(error, self._subject)]
-        if flaws or not refusal or (self._templates and _has_template(value)):
+        if flaws or not refusal or (self._templates and has_template(value)):
             return _told_once(flaws)
         return [_from_msgspec(refusal, self._subject)]
 
@@ -116,11 +116,12 @@ def module_shape(entry: Entry) -> Shape:
     return Shape(entry.schema, name=entry.name, keys="argument", kind=entry.cls, templates=True)
 
 
-def _has_template(value: Any) -> bool:
+def has_template(value: Any) -> bool:
+    """Whether there is a template anywhere in the value."""
     if isinstance(value, Mapping):
-        return any(_has_template(item) for item in value.values())
+        return any(has_template(item) for item in value.values())
     if isinstance(value, list):
-        return any(_has_template(item) for item in value)
+        return any(has_template(item) for item in value)
     return isinstance(value, str) and is_template(value)
 
 

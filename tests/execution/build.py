@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from engine.contract import Change, Identity
 from engine.execution.orders import Order, Outcome
-from engine.language.model import Place, Rule, RuleText, Task, TaskText
+from engine.language.keywords import RuleText, TaskText
+from engine.language.model import Place, Rule, Task
 
 
 def task(

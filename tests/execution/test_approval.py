@@ -13,7 +13,7 @@ from tests.execution.build import change
 from tests.execution.rig import Person
 
 if TYPE_CHECKING:
-    from engine.language.model import Approve
+    from engine.language.keywords import Approve
 
 
 def proposal(host: str, approve: Approve = "ask", item: str | None = None) -> Proposal:

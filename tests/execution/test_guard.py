@@ -2,7 +2,7 @@ import pytest
 
 from engine.errors import GuardRefused
 from engine.execution.guard import check_protected, check_radius
-from engine.language.model import Limits
+from engine.language.keywords import Limits
 from tests.execution.build import change
 
 HOSTS = ("app1", "app2", "app3", "app4")

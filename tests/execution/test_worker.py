@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.events import Event
-    from engine.language.model import Phase
+    from engine.language.keywords import Phase
 
 LOOK = "investigate:\n  - {name: Look, look: main}\n"
 SWITCH = "mitigate:\n  - {name: On, switch: 'on'}\n"

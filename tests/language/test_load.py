@@ -134,7 +134,7 @@ SHARES = "on must be any, all, a number of hosts from 1, or a percentage such as
 
 LINE_4 = [
     ("hsots: x", 'unknown key "hsots" — did you mean "hosts"?'),
-    ("serial: 1", '"serial" is not supported yet by this version'),
+    ("triggers: []", '"triggers" is not supported yet by this version'),
     ("mitigate:", "mitigate must be a list, not nothing"),
     ("limits: {max_hosts: 0}", "max_hosts must be at least 1, not 0"),
     ("limits: {max_percent: 150}", "max_percent must be at most 100, not 150"),
@@ -227,14 +227,14 @@ def test_a_result_may_not_take_the_name_of_an_input(tmp_path: Path) -> None:
 
 
 def test_all_problems_of_all_files_come_in_one_go(tmp_path: Path) -> None:
-    (tmp_path / "a.yml").write_text(f"{HEAD}{LOOK}serial: 1\nhsots: x\n")
+    (tmp_path / "a.yml").write_text(f"{HEAD}{LOOK}triggers: []\nhsots: x\n")
     (tmp_path / "b.yml").write_text("")
     (tmp_path / "c.yml").write_text(f"{HEAD}{LOOK}")
     paths = [tmp_path / name for name in ("a.yml", "b.yml", "c.yml", "d.yml")]
     with pytest.raises(InputError) as caught:
         load(paths, registry())
     assert [(p.path, p.line, p.message) for p in caught.value.problems] == [
-        (f"{tmp_path}/a.yml", 4, '"serial" is not supported yet by this version'),
+        (f"{tmp_path}/a.yml", 4, '"triggers" is not supported yet by this version'),
         (f"{tmp_path}/a.yml", 5, 'unknown key "hsots"'),
         (f"{tmp_path}/b.yml", 0, "is empty"),
         (f"{tmp_path}/d.yml", 0, "cannot be read: no such file or directory"),

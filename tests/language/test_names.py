@@ -59,7 +59,8 @@ UNKNOWN = [
     (
         "investigate",
         "result",
-        '12:11: "result" exists only in expect — register the task and use that name',
+        '12:11: "result" exists only where it is judged, as in expect'
+        " — register the task and use that name",
     ),
     (
         "severity",

@@ -36,11 +36,21 @@ MODULES = [
         '2:5: unknown key "port" — it is an argument of look: indent it below',
     ),
     ('with_items: [1]\nlook: {url: "http://x"}', '1:5: unknown key "with_items" — use "loop"'),
-    ('look: {url: "http://x"}\nserial: 1', '2:5: "serial" is not supported yet by this version'),
     (
-        'delegate_to: x\nlook: {url: "http://x"}',
-        '1:5: "delegate_to" is not supported yet by this version',
+        'look: {url: "http://x"}\nserial: 1',
+        '2:5: unknown key "serial" — it is one of the playbook, not of a task',
     ),
+    (
+        'become: true\nlook: {url: "http://x"}',
+        '1:5: "become" is not supported yet by this version',
+    ),
+    ('look: {url: "http://x"}\nrescue: []', '2:5: "rescue" goes with "block"'),
+    (
+        "sh: {script: uptime, probe: true}\nchanged_when: false",
+        '2:5: unknown key "changed_when" — what only reads says probe: true',
+    ),
+    ("blok: []", '1:5: unknown key "blok" — did you mean "block"?'),
+    ("include_tasks: x.yml", '1:5: unknown key "include_tasks" — use "include"'),
 ]
 
 ARGUMENTS = [

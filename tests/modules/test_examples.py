@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from engine.contract import Module
-from engine.language.model import TaskText
+from engine.language.keywords import TaskText
 from engine.registry import Registry
 from tests.modules.sequence import example
 

@@ -1,0 +1,195 @@
+"""The playbook language's keywords, as types: the JSON Schema and the reference come from these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from engine.contract import Duration
+
+Phase = Literal["acknowledge", "investigate", "mitigate", "resolve", "always"]
+PHASES: tuple[Phase, ...] = ("acknowledge", "investigate", "mitigate", "resolve", "always")
+
+Name = Annotated[
+    str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$", title="name", examples=["pool", "ready"])
+]
+Expression = Annotated[str, Meta(title="expression", extra_json_schema={"format": "expression"})]
+Level = Literal["P1", "P2", "P3", "P4"]
+Approve = Literal["ask", "auto", "always_ask"]
+HostPattern = Annotated[str | list[str], Meta(title="host pattern", examples=["db", "app:!app3"])]
+Conditions = Expression | bool | list[Expression | bool]
+Environment = dict[str, str | int | float | bool]
+Batch = Annotated[int | str, Meta(title="batch size", examples=[1, "25%"])]
+
+
+class InputText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One input: a JSON Schema and a default. Without a default it must be given with `-e`."""
+
+    type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
+    description: str = ""
+    default: Any | UnsetType = UNSET
+    enum: list[Any] | UnsetType = UNSET
+    pattern: str | UnsetType = UNSET
+    minimum: float | UnsetType = UNSET
+    maximum: float | UnsetType = UNSET
+    min_length: int | UnsetType = UNSET
+    max_length: int | UnsetType = UNSET
+    items: dict[str, Any] | UnsetType = UNSET
+
+
+class RuleText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One severity rule: the first that holds decides."""
+
+    level: Level
+    when: Expression | bool | list[Expression | bool] = True
+    on: Annotated[
+        int | str,
+        Meta(title="number of hosts", examples=["any", "all", 2, "50%"]),
+    ] = "any"
+    because: str = ""
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The blast radius of `mitigate` over the whole run."""
+
+    max_hosts: Annotated[int, Meta(ge=1)] | None = None
+    max_percent: Annotated[float, Meta(gt=0, le=100)] | None = None
+
+
+class Shared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keywords of tasks and of blocks; a block's hold for every task in it.
+
+    Conditions and tags add up, variables and the environment are merged, the rest is a default.
+    """
+
+    name: str = ""
+    hosts: HostPattern | None = None
+    when: Conditions = True
+    tags: str | list[str] = []
+    vars: dict[Name, Any] = {}
+    environment: Environment = {}
+    delegate_to: str | None = None
+    run_once: bool = False
+    throttle: Annotated[int, Meta(ge=1)] | None = None
+    ignore_errors: bool = False
+    ignore_unreachable: bool = False
+    any_errors_fatal: bool = False
+    no_log: bool | list[Expression] = False
+    approve: Approve | None = None
+
+
+class LoopControl(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a loop is told and paced.
+
+    Args:
+        label: what is shown of an item; a template.
+        loop_var: the item's name, instead of `item`.
+        index_var: the name of its number, from 0.
+        pause: between an item and the next.
+    """
+
+    label: str = ""
+    loop_var: Name = "item"
+    index_var: Name | None = None
+    pause: Duration | None = None
+
+
+class TaskText(Shared, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keywords of a task; beside them stands one module's name with its arguments."""
+
+    register: Name | None = None
+    loop: list[Any] | Expression | None = None
+    loop_control: LoopControl = LoopControl()
+    expect: Conditions | None = None
+    failed_when: Conditions | None = None
+    within: Duration | None = None
+    hold: Duration | None = None
+    every: Duration | None = None
+    until: Conditions | None = None
+    retries: Annotated[int, Meta(ge=1)] | None = None
+    delay: Duration | None = None
+    timeout: Duration | None = None
+    verify: list[dict[str, Any]] = []
+    rollback: list[dict[str, Any]] = []
+    notify: str | list[str] = []
+
+
+class BlockText(Shared, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keywords of a block.
+
+    Args:
+        block: its tasks.
+        rescue: what is done on the hosts where one of them failed.
+        always: what is done on all hosts, whatever happened.
+    """
+
+    block: list[dict[str, Any]]
+    rescue: list[dict[str, Any]] = []
+    always: list[dict[str, Any]] = []
+
+
+class IncludeText(Shared, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of tasks that stands here as a block.
+
+    Args:
+        include: the file, from the directory of the one that includes it.
+        inputs: values for what the file declares.
+    """
+
+    include: str
+    inputs: dict[Name, Any] = {}
+
+
+class TaskFileText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of tasks, to be included."""
+
+    description: str = ""
+    inputs: dict[Name, InputText] = {}
+    tasks: list[dict[str, Any]]
+
+
+class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keywords of a playbook file.
+
+    Args:
+        tags: of every task.
+        environment: of every command that a module runs on a host.
+        throttle: on how many hosts a task may be under way at once.
+        serial: `mitigate` takes so many hosts at a time; a list says how many each time.
+        max_fail: more hosts that failed than that, and `mitigate` stops everywhere.
+        any_errors_fatal: a task that fails on one host has failed on all.
+        rollback_on: when what was applied on a host is taken back.
+        handlers: tasks that others notify when they have changed something.
+    """
+
+    name: str
+    description: str = ""
+    owner: str = ""
+    links: dict[str, str] = {}
+    inputs: dict[Name, InputText] = {}
+    vars: dict[Name, Any] = {}
+    hosts: HostPattern
+    tags: str | list[str] = []
+    environment: Environment = {}
+    throttle: Annotated[int, Meta(ge=1)] | None = None
+    limits: Limits = Limits()
+    serial: Batch | list[Batch] | None = None
+    max_fail: Annotated[int | str, Meta(title="failure budget", examples=[0, "10%"])] | None = None
+    any_errors_fatal: bool = False
+    rollback_on: tuple[Literal["failure", "interrupt"], ...] = ("failure",)
+    acknowledge: list[dict[str, Any]] = []
+    investigate: list[dict[str, Any]] = []
+    severity: list[RuleText] = []
+    mitigate: list[dict[str, Any]] = []
+    resolve: list[dict[str, Any]] = []
+    always: list[dict[str, Any]] = []
+    handlers: list[dict[str, Any]] = []
+
+
+NOT_YET: dict[str, frozenset[str]] = {
+    "playbook": frozenset({"triggers", "become", "become_user", "become_method"}),
+    "task": frozenset({"become", "become_user", "become_method"}),
+    "input": frozenset({"from", "secret", "prompt"}),
+}
+"""Words of the language that this version refuses by name, so that none is silently ignored."""
