@@ -98,7 +98,7 @@ class DnsProbe(Probe[Resolution], frozen=True, kw_only=True):
     def finding(self, seen: Resolution) -> str | None:
         """No answer, or not the expected one."""
         if seen.error is not None:
-            return f"{self.name} does not resolve: {seen.error}"
+            return self.summary(seen)
         if self.expected is None:
             return None
         expected = [self.expected] if isinstance(self.expected, str) else self.expected
@@ -108,10 +108,12 @@ class DnsProbe(Probe[Resolution], frozen=True, kw_only=True):
 
     def summary(self, seen: Resolution) -> str:
         """`10.0.0.1, 10.0.0.2 in 4 ms`."""
+        if seen.error is not None:
+            return f"{self.name} does not resolve: {seen.error}"
         shown = ", ".join(seen.answers[:4])
         more = len(seen.answers) - 4
-        told = seen.error or (f"{shown} and {count(more, 'other')}" if more > 0 else shown)
-        return f"{told} in {duration(seen.elapsed)}"
+        others = f" and {count(more, 'other')}" if more > 0 else ""
+        return f"{shown}{others} in {duration(seen.elapsed)}"
 
     def _asked(self) -> str:
         if self.type != "PTR":

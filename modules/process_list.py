@@ -158,7 +158,8 @@ class ProcessList(Probe[Processes], frozen=True, kw_only=True):
 
     def _counted(self, seen: Processes) -> str:
         words = [self.name, self.pattern and repr(self.pattern), self.user and f"of {self.user}"]
-        return " ".join([count(seen.count, "process"), *(word for word in words if word)])
+        number = count(seen.count, "process") if seen.count else "no process"
+        return " ".join([number, *(word for word in words if word)])
 
     def _fits(self, process: RunningProcess, target: Target) -> bool:
         return (

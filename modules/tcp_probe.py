@@ -97,7 +97,7 @@ class TcpProbe(Probe[Reached], frozen=True, kw_only=True):
     def finding(self, seen: Reached) -> str | None:
         """No connection, or not the answer that should come."""
         if not seen.connected:
-            return f"no connection: {seen.error}"
+            return self.summary(seen)
         if self.matches is None or seen.matched:
             return seen.error
         said = repr(_short(seen.answer)) if seen.answer else "nothing"
@@ -107,7 +107,7 @@ class TcpProbe(Probe[Reached], frozen=True, kw_only=True):
     def summary(self, seen: Reached) -> str:
         """`connected in 2 ms: SSH-2.0-OpenSSH_9.2`."""
         if seen.connect_time is None:
-            return f"{seen.error} in {duration(seen.elapsed)}"
+            return f"no connection: {seen.error}"
         said = f": {_short(seen.answer)}" if seen.answer else ""
         return f"connected in {duration(seen.connect_time)}{said}"
 

@@ -124,7 +124,7 @@ class TlsProbe(Probe[Secured], frozen=True, kw_only=True):
     def finding(self, seen: Secured) -> str | None:
         """No handshake, not trusted, or soon at its end."""
         if seen.error is not None:
-            return f"no TLS: {seen.error}"
+            return self.summary(seen)
         if self.verify and not seen.trusted:
             return f"the certificate is not trusted: {seen.problem}"
         if seen.days_left is None:
@@ -138,7 +138,7 @@ class TlsProbe(Probe[Secured], frozen=True, kw_only=True):
     def summary(self, seen: Secured) -> str:
         """`ends in 31 days, trusted, TLSv1.3, by CN=R3`."""
         if seen.error is not None:
-            return f"{seen.error} in {duration(seen.elapsed)}"
+            return f"no TLS: {seen.error}"
         left = seen.days_left
         if left is None:
             ends = "cannot be read"

@@ -134,7 +134,7 @@ class WebsocketProbe(Probe[Conversation], frozen=True, kw_only=True):
     def finding(self, seen: Conversation) -> str | None:
         """It does not open, or the message that should come does not."""
         if not seen.opened:
-            return f"the WebSocket does not open: {seen.error}"
+            return self.summary(seen)
         if self.matches is None or seen.matched:
             return seen.error
         came = "no message" if seen.messages else "nothing came, and so no message"
@@ -144,7 +144,7 @@ class WebsocketProbe(Probe[Conversation], frozen=True, kw_only=True):
     def summary(self, seen: Conversation) -> str:
         """`open in 12 ms, 2 messages`."""
         if seen.opening is None:
-            return f"{seen.error} in {duration(seen.elapsed)}"
+            return f"the WebSocket does not open: {seen.error}"
         parts = [f"open in {duration(seen.opening)}"]
         if seen.messages:
             parts.append(count(len(seen.messages), "message"))

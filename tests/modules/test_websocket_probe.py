@@ -189,7 +189,7 @@ def test_a_server_that_refuses_is_a_finding() -> None:
         outcome = ask(url)
     assert (outcome.seen["opened"], outcome.seen["status"]) == (False, 503)
     assert outcome.finding == "the WebSocket does not open: status 503, expected 101"
-    assert outcome.summary.startswith("status 503, expected 101 in ")
+    assert outcome.summary == outcome.finding
 
 
 def test_a_server_that_speaks_no_websocket_is_a_finding() -> None:
@@ -209,7 +209,7 @@ def test_a_closed_port_is_evidence() -> None:
     outcome = ask(f"ws://127.0.0.1:{port}/")
     refused = f"127.0.0.1:{port}: Connection refused"
     assert outcome.finding == f"the WebSocket does not open: {refused}"
-    assert outcome.summary.startswith(f"{refused} in ")
+    assert outcome.summary == outcome.finding
 
 
 def test_a_server_that_never_answers_is_evidence() -> None:
