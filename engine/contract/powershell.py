@@ -22,7 +22,7 @@ LONGEST = 8000
 _FRAME = """\
 $ProgressPreference = 'SilentlyContinue'
 $ErrorActionPreference = 'Stop'
-[Console]::OutputEncoding = New-Object Text.UTF8Encoding $false
+try {{ [Console]::OutputEncoding = New-Object Text.UTF8Encoding $false }} catch {{ }}
 try {{
 $given = [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('{given}')) | ConvertFrom-Json
 {text}

@@ -41,7 +41,7 @@ def clock(now: float = AT + 60) -> Timestamps:
     ],
 )
 def test_the_forms_of_a_time(line: str, moment: float) -> None:
-    assert clock().of(line) == pytest.approx(moment)
+    assert clock().of(line) == pytest.approx(moment, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,8 @@ def test_a_line_that_does_not_tell(line: str) -> None:
     [
         ("Nov 23 14:37:00 web1", 2026),
         ("Nov  3 14:37:00 web1", 2026),
-        ("Nov 24 00:00:00 web1", 2026),
+        ("Nov 24 14:37:00 web1", 2026),
+        ("Nov 24 14:39:00 web1", 2025),
         ("Dec 31 23:59:59 web1", 2025),
         ("Jan  1 00:30:00 web1", 2026),
     ],
