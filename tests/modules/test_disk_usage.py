@@ -115,6 +115,12 @@ def test_what_is_named_is_told_in_its_order() -> None:
     ("max_percent", "finding"),
     [
         (99, None),
+        (93.1, "/mnt/my data is 95 % full (1.0 MiB left), expected less than 93.1 %"),
+        (
+            93,
+            "/mnt/my data is 95 % full (1.0 MiB left); / has 93 % of its inodes in use, "
+            "expected less than 93 %",
+        ),
         (95, "/mnt/my data is 95 % full (1.0 MiB left), expected less than 95 %"),
         (
             90,

@@ -77,6 +77,8 @@ def test_another_answer_is_a_finding(expected: str | list[str], finding: str | N
 
 def test_many_answers_are_told_in_short() -> None:
     text = "getent\n" + "".join(f"10.0.0.{n} STREAM\n" for n in range(1, 7))
+    four = "\n".join(text.splitlines()[:5])
+    assert saying(four).summary.startswith("10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4 in ")
     told = saying(text).summary
     assert told.startswith("10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4 and 2 others in ")
     text = "getent\n" + "".join(f"10.0.{n}.1 STREAM\n" for n in range(255))
@@ -96,6 +98,23 @@ ip_address: 10.0.0.1
 def test_macos() -> None:
     seen = saying(MACOS, "macos").seen
     assert (seen["answers"], seen["by"]) == (["fd00::1", "10.0.0.1"], "dscacheutil")
+
+
+@pytest.mark.parametrize(
+    ("args", "asked"),
+    [
+        ({"name": "a.lab.test", "type": "A"}, ("a.lab.test.", "A", "")),
+        ({"name": "a", "type": "A", "server": "10.0.0.53"}, ("a", "A", "10.0.0.53")),
+        ({"name": "a.lab.test"}, ("a.lab.test", "", "")),
+        ({"name": "fd00::1", "type": "PTR"}, (f"1.0.{'0.' * 26}0.0.d.f.ip6.arpa.", "PTR", "")),
+    ],
+)
+def test_a_whole_name_is_not_searched_for_elsewhere(
+    args: dict[str, str], asked: tuple[str, ...]
+) -> None:
+    host = FakeConnection([(0, "dig\n", "")])
+    probe("dns_probe", args, target(host))
+    assert host.commands[0].args == asked
 
 
 def test_a_host_without_any_tool_is_a_failure() -> None:

@@ -108,6 +108,29 @@ def test_any_content_is_text(content: bytes, lines: list[str], log: Path) -> Non
     assert texts(look(log)) == lines
 
 
+@pytest.mark.parametrize("limit", range(26, 40))
+def test_utf_16_is_read_wherever_it_is_cut(limit: int, log: Path) -> None:
+    log.write_bytes("".join(f"line {n}\r\n" for n in range(9)).encode("utf-16-le"))
+    whole = ["line 8"] if limit < 33 else ["line 7", "line 8"]  # of 16 bytes each
+    assert texts(look(log, max_bytes=limit)) == whole
+
+
+@pytest.mark.parametrize(
+    ("zone", "time"),
+    [
+        ("+0000", "13:37:00"),
+        ("+0530", "08:07:00"),
+        ("-0330", "17:07:00"),
+        ("+1245", "00:52:00"),
+    ],
+)
+def test_times_without_a_zone_are_the_hosts(zone: str, time: str) -> None:
+    found = (0, f"now 1795441080 {zone}\nfile 1795441080 /x.log\0\n", "")
+    read = (0, "2026-11-23 13:37:00 up\n", "")
+    outcome = probe("log_search", {"path": "/x.log"}, target(FakeConnection([found, read])))
+    assert outcome.seen["first"] == f"2026-11-23T{time}.000Z"
+
+
 def test_how_far_back_is_looked(log: Path) -> None:
     log.write_text("".join(f"line {n}\n" for n in range(3000)))
     usual = look(log)
@@ -128,6 +151,14 @@ def test_no_more_is_read_than_said(log: Path) -> None:
     assert (exact.seen["looked"], exact.seen["files"][0]["complete"]) == (100, True)
     whole = look(log, tail=5000, max_bytes=30_000)
     assert (whole.seen["looked"], whole.seen["files"][0]["complete"]) == (3000, True)
+
+
+def test_all_that_was_not_read_is_counted(tmp_path: Path) -> None:
+    for name in ("a.log", "b.log"):
+        (tmp_path / name).write_text("line\n" * 100)
+        os.utime(tmp_path / name, (1_700_000_000, 1_700_000_000))
+    told = look(tmp_path / "*.log", max_bytes=50).summary
+    assert told.endswith(f" · only the last 50 B of {tmp_path}/a.log and 1 other")
 
 
 def test_a_line_longer_than_what_is_read_is_told_in_part(log: Path) -> None:
@@ -209,6 +240,7 @@ def test_a_file_that_was_not_written_to_since_then_is_not_read(tmp_path: Path) -
     outcome = look(tmp_path / "*.log", since="1h")
     assert outcome.seen["looked"] == 1
     assert [file["lines"] for file in outcome.seen["files"]] == [0, 1]
+    assert outcome.summary.startswith("1 line in 2 files: ")
 
 
 def test_packed_files_are_unpacked(tmp_path: Path) -> None:
@@ -305,7 +337,7 @@ def test_a_windows_host_is_asked_through_powershell() -> None:
     said = "2026-11-23 14:37:00,000 ERROR down\r\n2026-11-23 14:37:30,000 INFO up\r\n"
     data = ("\ufeff" + said).encode("utf-16-le").decode("utf-8", "surrogateescape")
     host = FakeConnection([(0, WINDOWS, ""), (0, data, "")], family="windows")
-    args = {"path": "C:\\logs\\*.log", "pattern": "ERROR", "since": "10m"}
+    args = {"path": "C:\\logs\\*.log", "pattern": "ERROR", "since": "60s"}
     outcome = probe("log_search", args, target(host))
     assert outcome.seen["looked"] == 2
     assert outcome.finding == "1 line matches, last at 2026-11-23T13:37:00.000Z"

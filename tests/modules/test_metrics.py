@@ -76,6 +76,10 @@ def test_series_are_picked_by_labels(labels: dict[str, str], value: float | None
     assert ask(url, name="http_responses_total", labels=labels).seen["value"] == value
 
 
+def test_it_is_told_of_how_many_series_a_figure_is(url: str) -> None:
+    assert ask(url, name="connection_pool").summary == "connection_pool 10 (sum of 2 series)"
+
+
 def test_names_that_match(url: str) -> None:
     outcome = ask(url, match="^go_|pool")
     assert outcome.seen["values"] == {"connection_pool": 10, "go_goroutines": 42}

@@ -70,8 +70,9 @@ def test_a_process_by_its_name() -> None:
 
 
 def test_a_name_that_linux_cuts_is_told_by_the_command_line() -> None:
-    with process("a-very-long-name-1"), process("a-very-long-name-2"):
-        assert look(name="a-very-long-name-1").seen["count"] == 1
+    with process("a-very-long-name-1") as first, process("a-very-long-name-2"):
+        (found,) = look(name="a-very-long-name-1").seen["processes"]
+        assert found["pid"] == first.pid
         assert look(name="a-very-long-nam").seen["count"] == 2
 
 
@@ -175,6 +176,48 @@ def test_hidden_processes_are_a_failure_and_not_none() -> None:
     said = "those of others are hidden (hidepid): needs root (become)"
     with pytest.raises(ModuleFailed, match="cannot list processes: those of others are hidden"):
         probe("process_list", {"name": "x"}, target(FakeConnection([(3, "", f"{said}\n")])))
+
+
+def stat(pid: int, name: str, parent: int, group: int, *, flags: int = 0) -> str:
+    """A line of /proc/PID/stat: it has used 1.5 + 0.5 seconds, and began 100 after the boot."""
+    fields = f"S {parent} {group} 900 0 -1 {flags} 0 0 0 0 150 50 7 7 20 0 1 0 10000 4096 1"
+    return f"{pid}/stat:{pid} ({name}) {fields}".replace("\n", f"\n{pid}/stat:") + "\n"
+
+
+LINUX = (
+    "clock 100\nup 300.50\nnow 1795600000\nself 902\n"
+    "1/status:Uid:\t0\t0\t0\t0\n1/status:VmRSS:\t    2048 kB\n"
+    "412/status:Uid:\t1001\t1000\t0\t0\n903/status:Uid:\t0\t0\t0\t0\n"
+    "user 0 root\nuser 1001 alice\nuser 4711 \n"
+    "1/cmdline:/sbin/init\n412/cmdline:app\n412/cmdline:--token\n412/cmdline:abc\n"
+    + stat(1, "init", 0, 1)
+    + stat(2, "kthreadd", 0, 0, flags=0x208040)
+    + stat(3, "(a)\n4/stat:4 (b", 1, 3)
+    + stat(412, "app", 1, 412)
+    + stat(902, "sh", 901, 902)
+    + stat(903, "grep", 902, 902)
+)
+
+
+def test_linux_is_asked_through_proc() -> None:
+    host = target(FakeConnection([(0, LINUX, "")]))
+    outcome = probe("process_list", {}, host)
+    found = {each["pid"]: each for each in outcome.seen["processes"]}
+    assert set(found) == {1, 3, 412}
+    assert found[412] == {
+        "pid": 412,
+        "parent": 1,
+        "name": "app",
+        "user": "alice",
+        "state": "S",
+        "cpu": 1.0,
+        "memory": 0,
+        "age": 200.5,
+        "started": 1795599799.5,
+        "command": "app --token ***",
+    }
+    assert (found[1]["memory"], found[1]["user"]) == (2 * 2**20, "root")
+    assert (found[3]["name"], found[3]["user"]) == ("(a)\n4/stat:4 (b", "")
 
 
 PS = """\
