@@ -26,6 +26,16 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
+def percent(part: float, whole: float) -> float:
+    """Per cent to a tenth; 0 of nothing."""
+    return round(100 * part / whole, 1) if whole else 0.0
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or its beginning with `…` where it is longer than so many characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def figure(value: float) -> str:
     """A number for people: `42`, `0.231`, `1234567`, `3.2e+20`."""
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.4g}"

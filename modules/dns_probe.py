@@ -18,6 +18,7 @@ from engine.contract import (
     count,
     duration,
     seconds,
+    since,
 )
 from engine.contract.resolving import Resolved, resolve
 
@@ -92,8 +93,8 @@ class DnsProbe(Probe[Resolution], frozen=True, kw_only=True):
             )
         except DeadlineExceeded:
             late = f"no answer within {narrowed.deadline.seconds:g} s"
-            return Resolution(elapsed=_since(started), error=late)
-        return self._told(found, _since(started))
+            return Resolution(elapsed=since(started), error=late)
+        return self._told(found, since(started))
 
     def finding(self, seen: Resolution) -> str | None:
         """No answer, or not the expected one."""
@@ -145,10 +146,6 @@ def _plain(answer: str) -> str:
         return str(ipaddress.ip_address(answer))
     except ValueError:
         return answer.lower().removesuffix(".")
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 6)
 
 
 EXAMPLE = """

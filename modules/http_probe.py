@@ -18,6 +18,7 @@ from engine.contract import (
     Target,
     contains,
     duration,
+    since,
 )
 from engine.contract.http import HttpClient, read_body
 
@@ -103,7 +104,7 @@ class HttpProbe(HttpClient, Probe[Answer], frozen=True, kw_only=True):
         try:
             return self._ask(target, started)
         except (DeadlineExceeded, DialRefused) as failure:
-            return Answer(url=self.url, elapsed=_since(started), error=failure.message)
+            return Answer(url=self.url, elapsed=since(started), error=failure.message)
 
     def finding(self, seen: Answer) -> str | None:
         """No answer, another status, a body that does not match."""
@@ -136,7 +137,7 @@ class HttpProbe(HttpClient, Probe[Answer], frozen=True, kw_only=True):
             content, truncated = read_body(response, BODY_LIMIT)
             return Answer(
                 url=str(response.url),
-                elapsed=_since(started),
+                elapsed=since(started),
                 status=response.status_code,
                 headers=dict(response.headers.items()),
                 body=content.decode("utf-8", "replace"),
@@ -161,10 +162,6 @@ def _parsed(content: bytes) -> Any:
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError):
         return None
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 6)
 
 
 EXAMPLE = """

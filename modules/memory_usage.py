@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec.structs import replace
 
-from engine.contract import Meta, ModuleFailed, Probe, Script, Struct, Target, amount
+from engine.contract import Meta, ModuleFailed, Probe, Script, Struct, Target, amount, percent
 from engine.contract.powershell import ask_powershell
 
 Percent = Annotated[float, Meta(gt=0, le=100)]
@@ -178,8 +178,8 @@ def _measured(seen: Memory) -> Memory:
     return replace(
         seen,
         used=used,
-        percent=round(100 * used / seen.total, 1) if seen.total else 0.0,
-        swap_percent=round(100 * seen.swap_used / seen.swap_total, 1) if seen.swap_total else 0.0,
+        percent=percent(used, seen.total),
+        swap_percent=percent(seen.swap_used, seen.swap_total),
     )
 
 

@@ -25,6 +25,7 @@ from engine.contract import (
     duration,
     figure,
     seconds,
+    since,
 )
 from engine.contract.exposition import (
     PARTS,
@@ -133,7 +134,7 @@ class Metrics(HttpClient, Probe[Figures], frozen=True, kw_only=True):
             seen = Figures(error=f"no answer: {failure.message}")
         except NoFigure as why:
             seen = Figures(error=str(why))
-        return replace(seen, elapsed=round(time.monotonic() - started, 6))
+        return replace(seen, elapsed=since(started))
 
     def finding(self, seen: Figures) -> str | None:
         """No answer, no such metric, not a number."""

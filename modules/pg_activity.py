@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from engine.contract import Duration, Meta, Probe, Struct, Target, count, duration, seconds
+from engine.contract import Duration, Meta, Probe, Struct, Target, count, duration, percent, seconds
 from engine.contract.postgres import PostgresLogin, PostgresSession
 
 if TYPE_CHECKING:
@@ -133,12 +133,11 @@ class PgActivity(PostgresLogin, Probe[Activity], frozen=True, kw_only=True):
             state = group["state"] or ("hidden" if group["hidden"] else "none")
             states[state] = states.get(state, 0) + group["sessions"]
         used = sum(group["sessions"] for group in groups)
-        free_for_all = max(1, limits["most"] - limits["reserved"])
         return Activity(
             max_connections=limits["most"],
             reserved=limits["reserved"],
             used=used,
-            percent=round(100 * used / free_for_all, 1),
+            percent=percent(used, limits["most"] - limits["reserved"]),
             states=states,
             groups=[_group(group) for group in wanted[:GROUPS]],
             transactions=transactions,

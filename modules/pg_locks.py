@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.contract import Duration, Probe, Struct, Target, count, duration, seconds
+from engine.contract import Duration, Probe, Struct, Target, count, cut, duration, seconds
 from engine.contract.postgres import PostgresLogin, PostgresSession
 
 MANY = 100
@@ -209,8 +209,7 @@ def _who(session: PostgresSession) -> str:
 
 
 def _short(query: str) -> str:
-    line = " ".join(query.split())
-    return line if len(line) <= QUERY_WIDTH else f"{line[: QUERY_WIDTH - 1]}…"
+    return cut(" ".join(query.split()), QUERY_WIDTH)
 
 
 def _waiting(seen: Locks) -> str:

@@ -18,9 +18,11 @@ from engine.contract import (
     Struct,
     Target,
     amount,
+    cut,
     duration,
     figure,
     seconds,
+    since,
     when,
 )
 from engine.contract.exposition import finite
@@ -166,7 +168,7 @@ class PrometheusQuery(HttpClient, Probe[Results], frozen=True, kw_only=True):
             series=series[:KEPT],
             matching=len(series),
             warnings=[*answer.warnings, *answer.infos],
-            elapsed=round(time.monotonic() - started, 6),
+            elapsed=since(started),
         )
 
     def finding(self, seen: Results) -> str | None:
@@ -279,8 +281,7 @@ def _shown(value: float | None) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
+    return cut(" ".join(text.split()), SHOWN)
 
 
 EXAMPLE = """

@@ -16,8 +16,10 @@ from engine.contract import (
     Target,
     Tcp,
     contains,
+    cut,
     duration,
     seconds,
+    since,
 )
 from engine.contract.streams import Stream, dialled
 
@@ -92,7 +94,7 @@ class TcpProbe(Probe[Reached], frozen=True, kw_only=True):
             error = f"no answer within {narrowed.deadline.seconds:g} s"
         except DialRefused as refused:
             error = refused.message
-        return Reached(connected=False, elapsed=_since(started), error=error)
+        return Reached(connected=False, elapsed=since(started), error=error)
 
     def finding(self, seen: Reached) -> str | None:
         """No connection, or not the answer that should come."""
@@ -113,7 +115,7 @@ class TcpProbe(Probe[Reached], frozen=True, kw_only=True):
 
     def _speak(self, stream: Stream, started: float) -> Reached:
         """What the server says from here on is evidence, too, however it ends."""
-        connect_time = _since(started)
+        connect_time = since(started)
         heard, error = b"", None
         try:
             if self.send is not None:
@@ -135,7 +137,7 @@ class TcpProbe(Probe[Reached], frozen=True, kw_only=True):
             connect_time=connect_time,
             answer=answer,
             matched=matched,
-            elapsed=_since(started),
+            elapsed=since(started),
             error=None if matched else error,
         )
 
@@ -145,12 +147,7 @@ def _text(heard: bytes) -> str:
 
 
 def _short(answer: str) -> str:
-    line = answer.strip().partition("\n")[0].rstrip("\r")
-    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 6)
+    return cut(answer.strip().partition("\n")[0].rstrip("\r"), SHOWN)
 
 
 EXAMPLE = """

@@ -23,6 +23,7 @@ from engine.contract import (
     Tcp,
     duration,
     seconds,
+    since,
     tls_context,
 )
 from engine.contract.streams import dialled, tls_reason
@@ -112,14 +113,14 @@ class TlsProbe(Probe[Secured], frozen=True, kw_only=True):
                 seen = self._shake(narrowed, tls_context(verify=False))
                 problem = refused.verify_message.rstrip(".")
                 seen = replace(seen, trusted=False, problem=problem)
-            return replace(seen, elapsed=_since(started))
+            return replace(seen, elapsed=since(started))
         except DeadlineExceeded:
             error = f"no answer within {narrowed.deadline.seconds:g} s"
         except DialRefused as refused:
             error = refused.message
         except ssl.SSLError as failed:
             error = f"the handshake failed: {tls_reason(failed)}"
-        return Secured(elapsed=_since(started), error=error)
+        return Secured(elapsed=since(started), error=error)
 
     def finding(self, seen: Secured) -> str | None:
         """No handshake, not trusted, or soon at its end."""
@@ -202,10 +203,6 @@ def _days(days: float) -> str:
     if days < 2:
         return duration(days * DAY)
     return f"{int(days)} days"
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 6)
 
 
 EXAMPLE = """

@@ -25,8 +25,10 @@ from engine.contract import (
     Tcp,
     contains,
     count,
+    cut,
     duration,
     seconds,
+    since,
     tls_context,
 )
 from engine.contract.http import check_address
@@ -39,6 +41,8 @@ MESSAGE_LIMIT = 64 * 1024
 """Bytes of the longest message that is taken."""
 MESSAGES = 20
 """The first messages that are kept."""
+REFUSAL_LIMIT = 300
+"""Characters shown of what is wrong with a server's handshake."""
 FAREWELL = 1.0
 """Seconds that the server gets to answer our goodbye."""
 
@@ -179,7 +183,7 @@ class _Talk:
     def told(self, error: str | None = None) -> Conversation:
         """What is known, with why it went no further."""
         done = self._seen.opened and self._seen.matched is not False
-        elapsed = _since(self._started)
+        elapsed = since(self._started)
         return replace(self._seen, elapsed=elapsed, error=None if done else error)
 
     def have(self, target: Target) -> str | None:
@@ -216,12 +220,12 @@ class _Talk:
             self._seen = replace(self._seen, status=status)
             return f"status {status}, expected 101"
         if refused is not None:
-            return str(refused)
+            return cut(str(refused), REFUSAL_LIMIT)
         self._seen = replace(
             self._seen,
             opened=True,
             status=101,
-            opening=_since(self._started),
+            opening=since(self._started),
             subprotocol=self._protocol.subprotocol,
         )
         return None
@@ -295,10 +299,6 @@ def _closed(seen: Conversation) -> str:
         return ""
     reason = f": {seen.close_reason}" if seen.close_reason else ""
     return f"the server closed it with {seen.close_code}{reason}"
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 6)
 
 
 EXAMPLE = """

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.units import amount, count, duration, figure
+from engine.units import amount, count, cut, duration, figure, percent
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,14 @@ def test_a_figure(value: float, shown: str) -> None:
 )
 def test_an_amount_of_memory(number: float, shown: str) -> None:
     assert amount(number) == shown
+
+
+def test_per_cent() -> None:
+    assert [percent(1, 3), percent(5, 5), percent(7, 0)] == [33.3, 100, 0]
+
+
+def test_a_long_text_is_cut() -> None:
+    assert [cut("abcd", 4), cut("abcde", 4)] == ["abcd", "abc…"]
 
 
 def test_a_count() -> None:

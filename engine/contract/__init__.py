@@ -58,9 +58,9 @@ from engine.contract.clients import (
 )
 from engine.contract.commands import FreeCommand
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
-from engine.contract.target import Deadline, Target
+from engine.contract.target import Deadline, Target, since
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
-from engine.units import amount, count, duration, figure
+from engine.units import amount, count, cut, duration, figure, percent
 
 __all__ = [
     "Action",
@@ -101,14 +101,17 @@ __all__ = [
     "amount",
     "contains",
     "count",
+    "cut",
     "docker_client",
     "duration",
     "figure",
     "http_client",
     "matcher",
+    "percent",
     "postgres_errors",
     "postgres_session",
     "seconds",
+    "since",
     "size",
     "tls_context",
     "to_plain",

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from engine.connections.base import Script
 from engine.contract.powershell import ask_powershell
 from engine.errors import ModuleFailed
+from engine.units import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,8 +84,8 @@ class Filesystem(Struct, frozen=True, kw_only=True):
         """The same with its percentages."""
         return replace(
             self,
-            percent=_percent(self.used, self.used + self.available),
-            inodes_percent=_percent(self.inodes_used, self.inodes),
+            percent=percent(self.used, self.used + self.available),
+            inodes_percent=percent(self.inodes_used, self.inodes),
         )
 
 
@@ -221,7 +222,3 @@ def _of_paths(volumes: list[Filesystem], paths: tuple[str, ...]) -> list[Filesys
             raise ModuleFailed(f"{path}: no volume of this host holds it")
         found.append(max(holding, key=lambda each: len(each.mount)))
     return found
-
-
-def _percent(part: int, whole: int) -> float:
-    return round(100 * part / whole, 1) if whole else 0.0

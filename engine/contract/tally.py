@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.contract.arguments import matcher
+from engine.units import cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +100,7 @@ class Tally(Generic[Line]):
         kind = _kind(line.text[:TEXT_LIMIT])
         if kind in self._kinds or len(self._kinds) < KINDS_LIMIT:
             self._kinds.setdefault(kind, _Span()).add(line)
-        self._kept.append(replace(line, text=_short(line.text, TEXT_LIMIT)))  # type: ignore[type-var]
+        self._kept.append(replace(line, text=cut(line.text, TEXT_LIMIT)))  # type: ignore[type-var]
 
     @property
     def all(self) -> Hits:
@@ -138,7 +139,7 @@ class _Span:
         self.count += 1
         self.first = self.first or line.time
         self.last = line.time or self.last
-        self.text = _short(line.text, TEXT_LIMIT)
+        self.text = cut(line.text, TEXT_LIMIT)
 
     @property
     def hits(self) -> Hits:
@@ -157,7 +158,7 @@ def in_short(matches: int, counts: Mapping[str, Hits], commonest: list[Kind]) ->
 
 def quoted(text: str) -> str:
     """A line for a summary."""
-    return f'"{_short(text.strip(), SUMMARY_WIDTH)}"'
+    return f'"{cut(text.strip(), SUMMARY_WIDTH)}"'
 
 
 def _kind(text: str) -> str:
@@ -166,7 +167,3 @@ def _kind(text: str) -> str:
     while "00" in kind:
         kind = kind.replace("00", "0")
     return kind
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

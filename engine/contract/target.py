@@ -35,6 +35,11 @@ class Deadline:
         return left
 
 
+def since(started: float) -> float:
+    """Seconds since a moment of `time.monotonic()`, to the microsecond."""
+    return round(time.monotonic() - started, 6)
+
+
 class Target:
     """The host that a module works on. It gives these and nothing else; there are no globals.
 

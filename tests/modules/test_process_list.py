@@ -139,21 +139,6 @@ def test_all_processes_but_the_kernels() -> None:
     assert " · " in outcome.summary
 
 
-def test_the_order_and_how_many_are_told() -> None:
-    with process("backend") as first, process("backend", "busy") as second:
-        ticks = subprocess.run(["getconf", "CLK_TCK"], capture_output=True, check=True).stdout
-        while int(_fields(second.pid)[11]) < int(ticks) // 5:  # a fifth of a second of work
-            assert second.poll() is None
-        busiest = look(name="backend", sort="cpu", show=1)
-        newest = look(name="backend", sort="newest")
-        none = look(name="backend", show=0)
-    assert [each["pid"] for each in busiest.seen["processes"]] == [second.pid]
-    assert busiest.seen["count"] == 2
-    assert busiest.seen["processes"][0]["cpu"] > 0
-    assert [each["pid"] for each in newest.seen["processes"]] == [second.pid, first.pid]
-    assert (none.seen["processes"], none.seen["count"]) == ([], 2)
-
-
 def _fields(pid: int) -> list[str]:
     """Of /proc/PID/stat, from the state on; of one that has ended, as if it were a zombie."""
     try:
@@ -163,24 +148,24 @@ def _fields(pid: int) -> list[str]:
     return stat.rpartition(")")[2].split()
 
 
-def test_the_processor_may_be_measured_over_a_while() -> None:
-    with process("backend"), process("backend", "busy") as busy:
-        outcome = look(name="backend", over="300ms", sort="cpu")
-    first, second = outcome.seen["processes"]
-    assert first["pid"] == busy.pid
-    assert first["cpu"] > second["cpu"]
-    assert outcome.seen["cpu"] == pytest.approx(first["cpu"] + second["cpu"], abs=0.2)
-
-
 def test_hidden_processes_are_a_failure_and_not_none() -> None:
     said = "those of others are hidden (hidepid): needs root (become)"
     with pytest.raises(ModuleFailed, match="cannot list processes: those of others are hidden"):
         probe("process_list", {"name": "x"}, target(FakeConnection([(3, "", f"{said}\n")])))
 
 
-def stat(pid: int, name: str, parent: int, group: int, *, flags: int = 0) -> str:
-    """A line of /proc/PID/stat: it has used 1.5 + 0.5 seconds, and began 100 after the boot."""
-    fields = f"S {parent} {group} 900 0 -1 {flags} 0 0 0 0 150 50 7 7 20 0 1 0 10000 4096 1"
+def stat(
+    pid: int,
+    name: str,
+    parent: int,
+    group: int,
+    *,
+    flags: int = 0,
+    used: int = 150,
+    began: int = 10000,
+) -> str:
+    """A line of /proc/PID/stat; the kernel did 50 ticks for it more than it has used itself."""
+    fields = f"S {parent} {group} 900 0 -1 {flags} 0 0 0 0 {used} 50 7 7 20 0 1 0 {began} 4096 1"
     return f"{pid}/stat:{pid} ({name}) {fields}".replace("\n", f"\n{pid}/stat:") + "\n"
 
 
@@ -258,6 +243,44 @@ def test_other_unixes_are_asked_through_ps() -> None:
     everyone = probe("process_list", {"sort": "newest"}, host).seen["processes"]
     assert [each["pid"] for each in everyone] == [901, 413, 412, 1]
     assert everyone[-1]["age"] == 10 * 86400 + 3 * 3600 + 4 * 60 + 5
+
+
+@pytest.mark.parametrize(
+    ("args", "pids", "summary"),
+    [
+        ({}, [412, 1], "4 processes, 50.4 % CPU, 522 MiB · a (pid 412) 512 MiB"),
+        ({"sort": "cpu"}, [412, 1], "4 processes, 50.4 % CPU, 522 MiB · a (pid 412) 50.4 % CPU"),
+        (
+            {"sort": "newest"},
+            [901, 413],
+            "4 processes, 50.4 % CPU, 522 MiB · sh (pid 901) 1.0 s old",
+        ),
+    ],
+)
+def test_the_order_and_how_many_are_told(
+    args: dict[str, Any], pids: list[int], summary: str
+) -> None:
+    host = target(FakeConnection([(0, PS, "")], family="macos"))
+    outcome = probe("process_list", {**args, "show": 2}, host)
+    assert [each["pid"] for each in outcome.seen["processes"]] == pids
+    assert outcome.summary == summary
+    none = probe("process_list", {**args, "show": 0}, host)
+    assert (none.seen["processes"], none.seen["count"]) == ([], outcome.seen["count"])
+    assert " · " not in none.summary
+
+
+def test_the_processor_may_be_measured_over_a_while() -> None:
+    """Ten seconds: one process worked for five of them, one is new, and one has its pid anew."""
+    later = (
+        LINUX.replace("up 300.50", "up 310.50")
+        .replace(stat(412, "app", 1, 412), stat(412, "app", 1, 412, used=650))
+        .replace(stat(1, "init", 0, 1), stat(1, "init", 0, 1, began=30850))
+    ) + stat(500, "new", 1, 500, used=100, began=30650)
+    host = FakeConnection([(0, LINUX, ""), (0, later, "")])
+    outcome = probe("process_list", {"over": "10ms", "sort": "cpu"}, target(host))
+    used = {each["pid"]: each["cpu"] for each in outcome.seen["processes"]}
+    assert used == {1: 100.0, 412: 50.0, 500: 37.5, 3: 0.0}
+    assert list(used) == [1, 412, 500, 3]
 
 
 @pytest.mark.parametrize(
