@@ -142,8 +142,7 @@ class WebsocketProbe(Probe[Conversation], frozen=True, kw_only=True):
         if self.matches is None or seen.matched:
             return seen.error
         came = "no message" if seen.messages else "nothing came, and so no message"
-        why = _closed(seen) or seen.error
-        return f"{came} matches {self.matches!r}{f' ({why})' if why else ''}"
+        return f"{came} matches {self.matches!r} ({seen.error})"
 
     def summary(self, seen: Conversation) -> str:
         """`open in 12 ms, 2 messages`."""
@@ -238,9 +237,11 @@ class _Talk:
             self._flush(stream)
         while self._seen.matched is False and self._protocol.state is State.OPEN:
             self._read(stream)
-        if self._seen.matched is not False or self._seen.close_code is not None:
+        if self._seen.matched is not False:
             return None
-        return str(self._protocol.parser_exc or "then it ended the connection")
+        return _closed(self._seen) or str(
+            self._protocol.parser_exc or "then it ended the connection"
+        )
 
     def _leave(self, stream: Stream) -> None:
         """Say goodbye, and give the server a moment to hear it."""

@@ -131,6 +131,7 @@ def test_a_server_that_closes_it_is_a_finding() -> None:
         outcome = ask(url, matches="x")
     assert (outcome.seen["close_code"], outcome.seen["close_reason"]) == (1013, "too many clients")
     closed = "the server closed it with 1013: too many clients"
+    assert outcome.seen["error"] == closed
     assert outcome.finding == f"nothing came, and so no message matches 'x' ({closed})"
     assert outcome.summary.endswith(f", {closed}")
 
