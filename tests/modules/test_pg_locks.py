@@ -111,8 +111,9 @@ def test_one_that_waits_for_two_stands_under_both(host: Host, db: Target) -> Non
         hold(one, "lock stock in share mode")
         hold(two, "lock stock in share mode")
         wait(host, waiter)
-        outcome = look(db)
+        outcome = look(db, max_wait=0)
     assert len(outcome.seen["blockers"]) == 2
+    assert str(outcome.finding).endswith(" and 1 more")
     assert [line.startswith("  ") for line in outcome.seen["tree"]] == [False, True, False, True]
     assert outcome.seen["waiting"] == 1
 
