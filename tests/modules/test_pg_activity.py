@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,9 +104,9 @@ def test_a_transaction_that_is_open_for_too_long_is_a_finding(host: Host, db: Ta
     with clients(host, ROLE) as (client,):
         client.begin()
         assert look(db, max_transaction_age="1h").finding is None
-        finding = look(db, max_transaction_age=0).finding
+        finding = look(db, max_transaction_age="1ms").finding
     assert finding is not None
-    assert finding.startswith("a transaction is open for ")
+    assert re.match("a transaction is open for [1-9]", finding)
     assert finding.endswith(f"(pid {client.pid}, {ROLE}, idle in transaction)")
     assert look(db, max_transaction_age=0).finding is None
 
