@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engine.connections.base import Connection
     from engine.events import Event
     from engine.execution.orders import Order
+    from engine.language.keywords import Conditions
     from engine.language.model import Task
     from engine.language.templates import Templates
 
@@ -127,7 +128,14 @@ class Looker:
         """
         rendered = self._templates.render(task.text.environment, scope)
         environment = {name: as_text(value) for name, value in rendered.items()}
-        return Target(self._order.where, self._connection, Deadline(timeout), environment)
+        deadline = Deadline(timeout)
+        return Target(
+            self._order.where,
+            self._connection,
+            deadline,
+            environment=environment,
+            stopped=self._stopped,
+        )
 
     def _once(self, task: Task, module: Observing[Any], scope: Scope, timeout: float) -> Sight:
         try:
@@ -159,12 +167,23 @@ class Looker:
         if text.failed_when is not None and self._templates.holds(text.failed_when, judged):
             return f"failed_when: {said(text.failed_when)}"
         if text.expect is not None:
-            conditions = text.expect if isinstance(text.expect, list) else [text.expect]
-            unmet = [str(c) for c in conditions if not self._templates.holds(c, judged)]
-            return f"expected {' and '.join(unmet)}" if unmet else ""
+            return self._unmet(text.expect, judged, partial(module.finding, seen))
         if text.failed_when is not None or text.until is not None:
             return ""
         return module.finding(seen) or ""
+
+    def _unmet(self, expected: Conditions, scope: Scope, finding: Callable[[], str | None]) -> str:
+        """Which of the expectations is not met, if any."""
+        conditions = expected if isinstance(expected, list) else [expected]
+        try:
+            unmet = [str(c) for c in conditions if not self._templates.holds(c, scope)]
+        except HostError:
+            # `result.value < 5` says nothing of a value that is not there; the module says why.
+            found = finding()
+            if found is None:
+                raise
+            return found
+        return f"expected {' and '.join(unmet)}" if unmet else ""
 
     def _until(
         self,

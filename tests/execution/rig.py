@@ -73,10 +73,11 @@ class Board(FakeConnection):
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
-        del stdin, become, listener
+        del stdin, keep, become, listener
         assert timeout > 0
         assert isinstance(command, Argv)
         word, name, *position = command.args

@@ -101,6 +101,14 @@ def test_what_was_expected_is_said(tmp_path: Path, expect: str | list[str], mess
     assert (ended.status, ended.message, ended.result["finding"]) == ("failed", message, True)
 
 
+def test_what_cannot_be_judged_for_want_of_a_value_is_the_modules_finding(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, TASK.format("expect: \"{'off': 1}[result.position] < 5\""))
+    rig.boards["h1"].switches["main"] = "broken"
+    rig.stage.run("resolve", rig.plan.tasks("resolve"))
+    [ended] = rig.told(TaskEnded)
+    assert (ended.status, ended.message, ended.summary) == ("failed", "it is broken", "broken")
+
+
 def test_an_expectation_replaces_the_modules_own(tmp_path: Path) -> None:
     rig = Rig(tmp_path, TASK.format("expect: result.position == 'broken'"))
     rig.boards["h1"].switches["main"] = "broken"

@@ -53,13 +53,26 @@ def test_the_shipped_modules() -> None:
     assert kinds == {
         "assert": "probe",
         "command": "action",
+        "disk_usage": "probe",
+        "dns_probe": "probe",
         "docker_restart": "action",
         "http_probe": "probe",
+        "log_search": "probe",
+        "memory_usage": "probe",
+        "metrics": "probe",
+        "pg_activity": "probe",
+        "pg_locks": "probe",
         "pg_query": "probe",
         "pg_terminate": "action",
+        "port_check": "probe",
         "port_kill": "action",
+        "process_list": "probe",
+        "prometheus_query": "probe",
         "set": "probe",
         "shell": "action",
+        "tcp_probe": "probe",
+        "tls_probe": "probe",
+        "websocket_probe": "probe",
     }
 
 
@@ -68,10 +81,17 @@ def test_the_shipped_modules() -> None:
     [
         ("command", "uptime"),
         ("command", ["uptime", "-s"]),
+        ("disk_usage", "/var"),
+        ("disk_usage", ["/var", "/srv"]),
+        ("dns_probe", "db.example.com"),
         ("docker_restart", "backend"),
         ("http_probe", "http://localhost:8080/health"),
+        ("log_search", "/var/log/app/*.log"),
+        ("log_search", ["/var/log/a.log", "/var/log/b.log"]),
+        ("port_check", 8080),
         ("port_kill", 8080),
         ("shell", "uptime | wc -c"),
+        ("websocket_probe", "ws://localhost:8080/ws"),
     ],
 )
 def test_the_one_argument_that_matters_needs_no_name(name: str, bare: object) -> None:
