@@ -21,6 +21,7 @@ from engine.contract import (
     Struct,
     Target,
     contains,
+    duration,
     http_client,
     seconds,
 )
@@ -148,7 +149,7 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
     def summary(self, seen: Answer) -> str:
         """`200 in 12 ms`."""
         what = seen.error if seen.status is None else str(seen.status)
-        return f"{what} in {_for_people(seen.elapsed)}"
+        return f"{what} in {duration(seen.elapsed)}"
 
     def _ask(self, target: Target, started: float) -> Answer:
         with (
@@ -208,10 +209,6 @@ def _parsed(content: bytes) -> Any:
 
 def _since(started: float) -> float:
     return round(time.monotonic() - started, 6)
-
-
-def _for_people(elapsed: float) -> str:
-    return f"{elapsed * 1000:.0f} ms" if elapsed < 1 else f"{elapsed:.1f} s"
 
 
 EXAMPLE = """

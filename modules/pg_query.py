@@ -17,6 +17,7 @@ from engine.contract import (
     Probe,
     Struct,
     Target,
+    count,
     postgres_errors,
     postgres_session,
     seconds,
@@ -134,7 +135,7 @@ class PgQuery(Probe[Rows], frozen=True, kw_only=True):
         if len(seen.rows) == 1 and len(seen.columns) == 1:
             return str(seen.value)
         more = "more than " if seen.truncated else ""
-        return f"{more}{len(seen.rows)} {'row' if len(seen.rows) == 1 else 'rows'}"
+        return f"{more}{count(len(seen.rows), 'row')}"
 
     def _first_word(self) -> str:
         match = _FIRST_WORD.match(self.query)

@@ -20,6 +20,7 @@ from engine.contract import (
     Struct,
     Target,
     contains,
+    count,
     postgres_errors,
     postgres_session,
     seconds,
@@ -340,7 +341,7 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
         states = Counter(session.state for session in hit)
         shown = ", ".join(f"{count} {state}" for state, count in states.most_common())
         of = f" of {matching} that match (max {self.max})" if matching > len(hit) else ""
-        return f"{len(hit)} {'session' if len(hit) == 1 else 'sessions'}{of}: {shown}"
+        return f"{count(len(hit), 'session')}{of}: {shown}"
 
     def _done(self) -> str:
         return "ended" if self.mode == "terminate" else "statement cancelled"

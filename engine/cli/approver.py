@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.style import count, names
+from engine.cli.style import names
 from engine.errors import Interrupted
 from engine.redact import escape
+from engine.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from engine import events as e
 from engine.cli.detail import details, diff_lines
-from engine.cli.style import Painter, count, duration, names
+from engine.cli.style import Painter, names
 from engine.redact import escape
+from engine.units import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,8 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from engine import events as e
-from engine.cli.style import count, duration, names
+from engine.cli.style import names
+from engine.units import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

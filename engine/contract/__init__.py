@@ -44,6 +44,7 @@ from engine.contract.commands import FreeCommand
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
 from engine.contract.target import Deadline, Target
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
+from engine.units import amount, count, duration
 
 __all__ = [
     "Action",
@@ -77,8 +78,11 @@ __all__ = [
     "Target",
     "Tcp",
     "Unix",
+    "amount",
     "contains",
+    "count",
     "docker_client",
+    "duration",
     "http_client",
     "postgres_errors",
     "postgres_session",

@@ -1,0 +1,36 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: `340 ms`, `1.2 s`, `4 min 5 s`, `2 h 10 min`, `3 d 4 h`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    whole = round(seconds)
+    for (size, name), (next_size, next_name) in pairwise(units):
+        if whole >= size:
+            rest = whole % size // next_size
+            return f"{whole // size} {name}" + (f" {rest} {next_name}" if rest else "")
+    return f"{whole} s"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 host`, `3 hosts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def amount(number: float) -> str:
+    """Bytes for people: `512 B`, `3.4 MiB`, `478 MiB`, `2.0 GiB`."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB")
+    power = 0
+    while number >= 999.5 and power < len(units) - 1:
+        number /= 1024
+        power += 1
+    digits = 0 if power == 0 or number >= 99.95 else 1
+    return f"{number:.{digits}f} {units[power]}"
