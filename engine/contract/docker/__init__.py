@@ -1,0 +1,45 @@
+"""What the modules for Docker share; like the rest of the contract, any module may use it.
+
+`docker_engine` opens the host's own engine and words its failures. A container is found with
+`find`, known by its `identity` (id and StartedAt), and looked at once more with `still_the_same`
+right before it is changed.
+"""
+
+from __future__ import annotations
+
+from engine.contract.docker.containers import (
+    NEVER,
+    Container,
+    ContainerName,
+    find,
+    inspect,
+    still_the_same,
+)
+from engine.contract.docker.engine import (
+    SOCKET,
+    ask,
+    docker_engine,
+    engine_time,
+    moment,
+    said,
+    streamed,
+)
+from engine.contract.docker.starting import stop_patience, until_up
+
+__all__ = [
+    "NEVER",
+    "SOCKET",
+    "Container",
+    "ContainerName",
+    "ask",
+    "docker_engine",
+    "engine_time",
+    "find",
+    "inspect",
+    "moment",
+    "said",
+    "still_the_same",
+    "stop_patience",
+    "streamed",
+    "until_up",
+]

@@ -1,0 +1,104 @@
+"""The host's own Docker engine, with its failures as a task's."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from engine.contract.clients import docker_client
+from engine.errors import LinkLost, ModuleFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import docker
+    import requests
+
+    from engine.contract.target import Deadline, Target
+
+SOCKET = "/var/run/docker.sock"
+"""Where the engine listens unless it was told otherwise."""
+CHUNK = 64 * 1024
+
+
+@contextmanager
+def docker_engine(target: Target, socket: str) -> Iterator[docker.DockerClient]:
+    """The engine behind a socket of the host, for as long as the context lasts.
+
+    Raises:
+        DialRefused: there is no engine, or no right to it.
+        ModuleFailed: the engine refused something, in its own words.
+        LinkLost: it did not answer.
+    """
+    import docker.errors
+    import requests
+
+    try:
+        with closing(docker_client(target, socket=socket)) as client:
+            yield client
+    except docker.errors.APIError as error:
+        raise ModuleFailed(f"Docker says: {said(error)}") from error
+    except (requests.RequestException, docker.errors.DockerException) as error:
+        raise LinkLost(f"Docker did not answer: {error}") from error
+
+
+def said(error: docker.errors.APIError) -> str:
+    """The engine's own words."""
+    return str(error.explanation or error)
+
+
+def ask(
+    client: docker.DockerClient, method: str, path: str, *, stream: bool = False, **args: Any
+) -> requests.Response:
+    """One request for what the SDK has no words for.
+
+    Args:
+        client: of the engine.
+        method: `GET`, `POST`.
+        path: as the API's reference has it, without the version.
+        stream: leave the body on the wire.
+        args: as `requests` takes them: `params`, `json`.
+
+    Raises:
+        docker.errors.APIError: it was refused.
+    """
+    import docker.errors
+    import requests
+
+    api = client.api
+    url = f"{api.base_url}/v{api.api_version}{path}"
+    response = api.request(method, url, stream=stream, timeout=api.timeout, **args)
+    try:
+        response.raise_for_status()
+    except requests.HTTPError as error:
+        docker.errors.create_api_error_from_http_exception(error)
+    return response
+
+
+def streamed(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
+    """A body as it comes, until the deadline.
+
+    Raises:
+        DeadlineExceeded: there is more, and no time for it.
+    """
+    with closing(response):
+        for chunk in response.iter_content(CHUNK):
+            yield chunk
+            # Silence may last no longer than what is left, and not each time as long as at first.
+            if (connection := response.raw.connection) and connection.sock:
+                connection.sock.settimeout(deadline.remaining())
+
+
+def engine_time(client: docker.DockerClient) -> float:
+    """Seconds since the epoch by the engine's clock, which its logs and events go by."""
+    return moment(client.info()["SystemTime"])
+
+
+def moment(text: str) -> float:
+    """Seconds since the epoch of a time as the engine writes it: RFC 3339 with nanoseconds."""
+    whole, dot, rest = text.partition(".")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    # Nanoseconds are more than fromisoformat reads in Python 3.11.
+    fraction = f".{digits[:6]:0<6}" if dot else ""
+    return datetime.fromisoformat(f"{whole}{fraction}{rest[len(digits) :]}").timestamp()
