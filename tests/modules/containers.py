@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from tests.lab.dockerd import IMAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.lab.lab import Host
 
@@ -27,7 +28,34 @@ def container(host: Host, name: str, *options: str, script: str = SERVE) -> Iter
         host.docker("rm", "-f", name)
 
 
-def state(host: Host, name: str) -> dict[str, Any]:
-    (inspected,) = json.loads(host.docker("inspect", name).stdout)
-    found: dict[str, Any] = inspected["State"]
+def inspected(host: Host, name: str) -> dict[str, Any]:
+    """All that the engine knows of it."""
+    (found,) = json.loads(host.docker("inspect", name).stdout)
+    assert isinstance(found, dict)
     return found
+
+
+def state(host: Host, name: str) -> dict[str, Any]:
+    """The part of it that tells how it is."""
+    found = inspected(host, name)["State"]
+    assert isinstance(found, dict)
+    return found
+
+
+def names(host: Host) -> list[str]:
+    """Of all containers, stopped ones too."""
+    return host.docker("ps", "-a", "--format", "{{.Names}}").stdout.split()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until it holds; fail if it does not come to."""
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def in_a_loop(host: Host, name: str) -> bool:
+    """Whether its restart policy waits, long enough to be met doing so, to start it again."""
+    found = inspected(host, name)
+    return bool(found["State"]["Restarting"]) and found["RestartCount"] >= 5

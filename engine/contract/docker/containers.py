@@ -23,6 +23,10 @@ ContainerName = Annotated[
 
 NEVER = "0001-01-01T00:00:00Z"
 """When a container was started that never was."""
+BY_POLICY = "again and again, by its restart policy"
+"""Stands for the start time of a container that does not stay up long enough to have one."""
+LOOP = 60.0
+"""Seconds: Docker's longest wait before it starts a container again."""
 SHORTEST_ID = 12
 """Docker's own short form; a shorter one could be a misspelled name that happens to fit."""
 
@@ -77,13 +81,26 @@ class Container(Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> Identity:
-        """This very start of this very container."""
-        return Identity("container", self.name, {"id": self.id, "started_at": self.started_at})
+        """This very start of this very container.
+
+        In a restart loop the starts that follow each other are one: what is decided about it
+        must hold for longer than its next start. Whoever starts it by hand ends the loop, since
+        the engine then counts from zero again.
+        """
+        started_at = BY_POLICY if self.looping else self.started_at
+        return Identity("container", self.name, {"id": self.id, "started_at": started_at})
 
     @property
-    def alive(self) -> bool:
-        """Whether it has processes, paused ones too."""
-        return self.state in {"running", "paused"}
+    def looping(self) -> bool:
+        """Whether its restart policy starts it again and again."""
+        if self.state == "restarting":
+            return True
+        return self.restarts > 0 and self.up is not None and self.up < LOOP
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has no processes, and none will be started unasked."""
+        return self.state not in {"running", "paused", "restarting"}
 
     @property
     def condition(self) -> str:
@@ -114,13 +131,14 @@ def find(client: docker.DockerClient, container: str) -> dict[str, Any]:
     raise ModuleFailed(_not_there(container, client))
 
 
-def inspect(client: docker.DockerClient, identity: Identity) -> Container:
-    """How the container with this id is now.
+def inspect(client: docker.DockerClient, identity: Identity) -> Container | None:
+    """How the container with this id is now; None if it was removed."""
+    import docker.errors
 
-    Raises:
-        docker.errors.NotFound: it was removed.
-    """
-    return Container.of(client.api.inspect_container(str(identity.key["id"])))
+    try:
+        return Container.of(client.api.inspect_container(str(identity.key["id"])))
+    except docker.errors.NotFound:
+        return None
 
 
 def still_the_same(client: docker.DockerClient, wanted: Identity) -> dict[str, Any]:

@@ -61,13 +61,10 @@ def until_up(
     Returns:
         None once it is so, else what is missing.
     """
-    import docker.errors
-
     last, first_up = "", 0.0
     while True:
-        try:
-            seen = inspect(client, wanted)
-        except docker.errors.NotFound:
+        seen = inspect(client, wanted)
+        if seen is None:
             return f"{wanted.name} was removed"
         if seen.started_at != last:
             last, first_up = seen.started_at, time.monotonic()
@@ -80,7 +77,7 @@ def until_up(
 
 def _missing(seen: Container, wanted: Identity, *, stayed: float) -> str | None:
     """What is still missing; `stayed`: seconds since its start was seen."""
-    if seen.started_at == wanted.key["started_at"]:
+    if seen.identity == wanted:
         return f"{seen.name} was not started again: {seen.condition}"
     if seen.state != "running":
         return f"{seen.name} does not stay up: {seen.condition}"
@@ -90,5 +87,5 @@ def _missing(seen: Container, wanted: Identity, *, stayed: float) -> str | None:
 
 
 def _hopeless(seen: Container, wanted: Identity) -> bool:
-    started = seen.started_at != wanted.key["started_at"]
-    return seen.restarts >= MANY_RESTARTS or (started and seen.state in {"exited", "dead"})
+    ended_again = seen.identity != wanted and seen.state in {"exited", "dead"}
+    return seen.restarts >= MANY_RESTARTS or ended_again
