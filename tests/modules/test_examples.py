@@ -53,6 +53,7 @@ def test_the_shipped_modules() -> None:
     assert kinds == {
         "assert": "probe",
         "command": "action",
+        "docker_inspect": "probe",
         "docker_restart": "action",
         "docker_start": "action",
         "docker_stop": "action",
@@ -70,6 +71,7 @@ def test_the_shipped_modules() -> None:
     [
         ("command", "uptime"),
         ("command", ["uptime", "-s"]),
+        ("docker_inspect", "backend"),
         ("docker_restart", "backend"),
         ("docker_start", "backend"),
         ("docker_stop", "backend"),

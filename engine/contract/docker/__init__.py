@@ -20,21 +20,27 @@ from engine.contract.docker.engine import (
     ask,
     docker_engine,
     engine_time,
+    happened,
     moment,
     said,
     streamed,
 )
+from engine.contract.docker.limits import CPU_PERIOD, UNLIMITED, Limits
 from engine.contract.docker.starting import stop_patience, until_up
 
 __all__ = [
+    "CPU_PERIOD",
     "NEVER",
     "SOCKET",
+    "UNLIMITED",
     "Container",
     "ContainerName",
+    "Limits",
     "ask",
     "docker_engine",
     "engine_time",
     "find",
+    "happened",
     "inspect",
     "moment",
     "said",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,28 @@ def streamed(response: requests.Response, deadline: Deadline) -> Iterator[bytes]
 def engine_time(client: docker.DockerClient) -> float:
     """Seconds since the epoch by the engine's clock, which its logs and events go by."""
     return moment(client.info()["SystemTime"])
+
+
+def happened(
+    client: docker.DockerClient, filters: dict[str, list[str]], *, last: float | None = None
+) -> list[dict[str, Any]]:
+    """What the engine remembers: its last 256 events, health checks among them, in their order.
+
+    Args:
+        client: of the engine.
+        filters: as the API takes them: of each list any value.
+        last: seconds back; all that it remembers unless given.
+    """
+    now = engine_time(client)
+    since = 1.0 if last is None else now - last
+    params = {
+        "since": f"{since:.6f}",
+        # A moment that has passed: the engine answers with what was, and does not wait for more.
+        "until": f"{now:.6f}",
+        "filters": json.dumps(filters),
+    }
+    events = ask(client, "GET", "/events", params=params).content
+    return [json.loads(line) for line in events.splitlines() if line]
 
 
 def moment(text: str) -> float:
