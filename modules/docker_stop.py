@@ -79,14 +79,15 @@ class DockerStop(Action[Container], frozen=True, kw_only=True):
         """Stop it, if it is still the one that was looked at."""
         grace = stop_patience(self.stop_timeout, target.deadline)
         (wanted,) = change.on
+        id_ = str(wanted.key["id"])
         with docker_engine(target, self.socket) as client:
             still_the_same(client, wanted)
-            client.api.stop(str(wanted.key["id"]), timeout=grace)
-            ended = inspect(client, wanted)
+            client.api.stop(id_, timeout=grace)
+            ended = inspect(client, id_)
         exit_code = ended.exit_code if ended else None
         return Stopped(
             container=wanted.name,
-            id=str(wanted.key["id"]),
+            id=id_,
             exit_code=exit_code,
             killed=exit_code == KILLED,
         )
@@ -95,7 +96,7 @@ class DockerStop(Action[Container], frozen=True, kw_only=True):
         """Look whether it is stopped, or gone."""
         (wanted,) = change.on
         with docker_engine(target, self.socket) as client:
-            seen = inspect(client, wanted)
+            seen = inspect(client, str(wanted.key["id"]))
         if seen is None or seen.ended:
             return None
         if seen.identity != wanted:

@@ -27,6 +27,7 @@ from engine.contract.docker.engine import (
 )
 from engine.contract.docker.limits import CPU_PERIOD, UNLIMITED, Limits
 from engine.contract.docker.starting import stop_patience, until_up
+from engine.contract.docker.usage import Usage, memory_used, sample
 
 __all__ = [
     "CPU_PERIOD",
@@ -36,14 +37,17 @@ __all__ = [
     "Container",
     "ContainerName",
     "Limits",
+    "Usage",
     "ask",
     "docker_engine",
     "engine_time",
     "find",
     "happened",
     "inspect",
+    "memory_used",
     "moment",
     "said",
+    "sample",
     "still_the_same",
     "stop_patience",
     "streamed",

@@ -65,6 +65,7 @@ class Container(Struct, frozen=True, kw_only=True):
         """The same from the engine's own description."""
         state = raw["State"]
         started_at = state["StartedAt"]
+        lives = state["Status"] in {"running", "paused"}
         return cls(
             id=raw["Id"],
             name=raw["Name"].lstrip("/"),
@@ -75,7 +76,7 @@ class Container(Struct, frozen=True, kw_only=True):
             exit_code=state["ExitCode"],
             oom_killed=state["OOMKilled"],
             restarts=raw["RestartCount"],
-            up=max(0.0, time.time() - moment(started_at)) if state["Running"] else None,
+            up=max(0.0, time.time() - moment(started_at)) if lives else None,
             auto_remove=raw["HostConfig"]["AutoRemove"],
         )
 
@@ -131,12 +132,12 @@ def find(client: docker.DockerClient, container: str) -> dict[str, Any]:
     raise ModuleFailed(_not_there(container, client))
 
 
-def inspect(client: docker.DockerClient, identity: Identity) -> Container | None:
+def inspect(client: docker.DockerClient, id_: str) -> Container | None:
     """How the container with this id is now; None if it was removed."""
     import docker.errors
 
     try:
-        return Container.of(client.api.inspect_container(str(identity.key["id"])))
+        return Container.of(client.api.inspect_container(id_))
     except docker.errors.NotFound:
         return None
 

@@ -63,7 +63,7 @@ def until_up(
     """
     last, first_up = "", 0.0
     while True:
-        seen = inspect(client, wanted)
+        seen = inspect(client, str(wanted.key["id"]))
         if seen is None:
             return f"{wanted.name} was removed"
         if seen.started_at != last:
