@@ -1,6 +1,6 @@
 import pytest
 
-from engine.contract import Change, Identity, seconds, size
+from engine.contract import Change, Identity, matcher, seconds, size, when
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,38 @@ def test_sizes(text: str | int, expected: int) -> None:
 def test_what_is_no_size() -> None:
     with pytest.raises(ValueError, match="not a size"):
         size("2 bytes")
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        ("10m", 1_000_000 - 600),
+        (90, 1_000_000 - 90),
+        ("2026-11-23T13:37:00Z", 1795441020),
+        ("2026-11-23T13:37:00.250000000Z", 1795441020.25),
+        ("2026-11-23T14:37+01:00", 1795441020),
+        ("2026-11-23T13:37", 1795441020),
+    ],
+)
+def test_moments(moment: str | float, expected: float) -> None:
+    assert when(moment, now=1_000_000) == expected
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-45T10:00:00Z", ""])
+def test_what_is_no_moment(text: str) -> None:
+    with pytest.raises(ValueError, match="not a time"):
+        when(text, now=0)
+
+
+def test_a_matcher_finds_anywhere() -> None:
+    matches = matcher("(?i)error|panic")
+    assert matches("2026-11-23 PANIC: nil map")
+    assert not matches("all is well")
+
+
+def test_what_is_no_pattern() -> None:
+    with pytest.raises(ValueError, match="not an RE2 pattern"):
+        matcher("(?=ahead)")
 
 
 def change(*pids: int) -> Change:

@@ -32,11 +32,14 @@ from engine.contract.arguments import (
     Bytes,
     Condition,
     Duration,
+    Moment,
     Pattern,
     Port,
     contains,
+    matcher,
     seconds,
     size,
+    when,
 )
 from engine.contract.change import Change, Identity
 from engine.contract.clients import docker_client, http_client, postgres_errors, postgres_session
@@ -65,6 +68,7 @@ __all__ = [
     "Meta",
     "Module",
     "ModuleFailed",
+    "Moment",
     "Observing",
     "Output",
     "Pattern",
@@ -84,9 +88,11 @@ __all__ = [
     "docker_client",
     "duration",
     "http_client",
+    "matcher",
     "postgres_errors",
     "postgres_session",
     "seconds",
     "size",
     "to_plain",
+    "when",
 ]

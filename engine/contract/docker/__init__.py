@@ -21,11 +21,12 @@ from engine.contract.docker.engine import (
     docker_engine,
     engine_time,
     happened,
-    moment,
     said,
     streamed,
+    timestamp,
 )
 from engine.contract.docker.limits import CPU_PERIOD, UNLIMITED, Limits
+from engine.contract.docker.logs import Line, StreamName, read_log
 from engine.contract.docker.starting import stop_patience, until_up
 from engine.contract.docker.usage import Usage, memory_used, sample
 
@@ -37,6 +38,8 @@ __all__ = [
     "Container",
     "ContainerName",
     "Limits",
+    "Line",
+    "StreamName",
     "Usage",
     "ask",
     "docker_engine",
@@ -45,11 +48,12 @@ __all__ = [
     "happened",
     "inspect",
     "memory_used",
-    "moment",
+    "read_log",
     "said",
     "sample",
     "still_the_same",
     "stop_patience",
     "streamed",
+    "timestamp",
     "until_up",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta, Struct
 
 from engine.contract.change import Identity
-from engine.contract.docker.engine import moment
+from engine.contract.docker.engine import timestamp
 from engine.errors import ModuleFailed
 from engine.units import duration
 
@@ -76,7 +76,7 @@ class Container(Struct, frozen=True, kw_only=True):
             exit_code=state["ExitCode"],
             oom_killed=state["OOMKilled"],
             restarts=raw["RestartCount"],
-            up=max(0.0, time.time() - moment(started_at)) if lives else None,
+            up=max(0.0, time.time() - timestamp(started_at)) if lives else None,
             auto_remove=raw["HostConfig"]["AutoRemove"],
         )
 

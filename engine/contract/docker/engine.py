@@ -83,17 +83,27 @@ def streamed(response: requests.Response, deadline: Deadline) -> Iterator[bytes]
     Raises:
         DeadlineExceeded: there is more, and no time for it.
     """
+    import requests
+
     with closing(response):
-        for chunk in response.iter_content(CHUNK):
-            yield chunk
+        chunks = response.iter_content(CHUNK)
+        while True:
             # Silence may last no longer than what is left, and not each time as long as at first.
             if (connection := response.raw.connection) and connection.sock:
                 connection.sock.settimeout(deadline.remaining())
+            try:
+                chunk = next(chunks, b"")
+            except requests.RequestException:
+                deadline.remaining()
+                raise
+            if not chunk:
+                return
+            yield chunk
 
 
 def engine_time(client: docker.DockerClient) -> float:
     """Seconds since the epoch by the engine's clock, which its logs and events go by."""
-    return moment(client.info()["SystemTime"])
+    return timestamp(client.info()["SystemTime"])
 
 
 def happened(
@@ -118,10 +128,6 @@ def happened(
     return [json.loads(line) for line in events.splitlines() if line]
 
 
-def moment(text: str) -> float:
+def timestamp(text: str) -> float:
     """Seconds since the epoch of a time as the engine writes it: RFC 3339 with nanoseconds."""
-    whole, dot, rest = text.partition(".")
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    # Nanoseconds are more than fromisoformat reads in Python 3.11.
-    fraction = f".{digits[:6]:0<6}" if dot else ""
-    return datetime.fromisoformat(f"{whole}{fraction}{rest[len(digits) :]}").timestamp()
+    return datetime.fromisoformat(text).timestamp()
