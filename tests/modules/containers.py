@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 # As pid 1 of a container a shell without a trap would not hear TERM.
 SERVE = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
 
+HELD = "held"
+HOLD = f"""exec busybox awk 'BEGIN {{
+    s = "x"; while (length(s) < 16777216) s = s s; print "{HELD}"; system("exec sleep 1000") }}'"""
+"""Holds some 16 MiB of memory, and says so."""
+
 
 @contextlib.contextmanager
 def container(host: Host, name: str, *options: str, script: str = SERVE) -> Iterator[str]:

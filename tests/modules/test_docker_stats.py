@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.contract import ModuleFailed
-from tests.modules.containers import container, state, until
+from tests.modules.containers import HELD, HOLD, container, state, until
 from tests.modules.sequence import probe
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 SPIN = "while true; do true; done"
-HOLD = """exec busybox awk 'BEGIN {
-    s = "x"; while (length(s) < 16777216) s = s s; print "held"; system("exec sleep 1000") }'"""
 UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -47,7 +45,7 @@ def as_docker_says(host: Host, name: str) -> tuple[float, float, float]:
 
 def test_memory_is_what_docker_says(docker_host: Host, engine: Engine) -> None:
     with container(docker_host, "backend", "-m", "64m", script=HOLD) as id_:
-        until(lambda: "held" in docker_host.docker("logs", "backend").stdout)
+        until(lambda: HELD in docker_host.docker("logs", "backend").stdout)
         used, limit, percent = as_docker_says(docker_host, "backend")
         outcome = look(engine, "backend")
     backend = outcome.seen["containers"]["backend"]

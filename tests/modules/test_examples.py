@@ -59,6 +59,7 @@ def test_the_shipped_modules() -> None:
         "docker_start": "action",
         "docker_stats": "probe",
         "docker_stop": "action",
+        "docker_update": "action",
         "http_probe": "probe",
         "pg_query": "probe",
         "pg_terminate": "action",
