@@ -25,30 +25,68 @@ from engine.contract.docker.engine import (
     streamed,
     timestamp,
 )
+from engine.contract.docker.images import (
+    PREVIOUS_LABEL,
+    ROLLED_BACK_FROM,
+    ROLLED_BACK_TO,
+    Image,
+    find_image,
+    image_description,
+    needed_image,
+    previous_image,
+)
 from engine.contract.docker.limits import CPU_PERIOD, UNLIMITED, Limits
 from engine.contract.docker.logs import Line, StreamName, read_log
-from engine.contract.docker.starting import stop_patience, until_up
+from engine.contract.docker.recreate import creation
+from engine.contract.docker.replacing import PUT_BACK, Place, replace
+from engine.contract.docker.services import (
+    Service,
+    ServiceName,
+    find_service,
+    inspect_service,
+    roll_back,
+)
+from engine.contract.docker.starting import POLL, SETTLE, stop_patience, until_up
 from engine.contract.docker.usage import Usage, memory_used, sample
 
 __all__ = [
     "CPU_PERIOD",
     "NEVER",
+    "POLL",
+    "PREVIOUS_LABEL",
+    "PUT_BACK",
+    "ROLLED_BACK_FROM",
+    "ROLLED_BACK_TO",
+    "SETTLE",
     "SOCKET",
     "UNLIMITED",
     "Container",
     "ContainerName",
+    "Image",
     "Limits",
     "Line",
+    "Place",
+    "Service",
+    "ServiceName",
     "StreamName",
     "Usage",
     "ask",
+    "creation",
     "docker_engine",
     "engine_time",
     "find",
+    "find_image",
+    "find_service",
     "happened",
+    "image_description",
     "inspect",
+    "inspect_service",
     "memory_used",
+    "needed_image",
+    "previous_image",
     "read_log",
+    "replace",
+    "roll_back",
     "said",
     "sample",
     "still_the_same",
