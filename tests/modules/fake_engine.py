@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-Answer = object
-"""A body: plain values, or chunks of bytes that come one by one."""
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -24,18 +21,17 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     Args:
         directory: for its socket.
-        answers: bodies by path without version and query, or what makes one.
+        answers: bodies by path without version and query: plain values, or a function that gives
+            them, or chunks of bytes, or breaks off by raising ConnectionResetError.
         version: of the API that it speaks.
     """
 
     daemon_threads = True
 
-    def __init__(
-        self, directory: Path, answers: dict[str, Answer | Callable[[], Answer]], version: str
-    ) -> None:
+    def __init__(self, directory: Path, answers: Mapping[str, object], version: str) -> None:
         self.socket_path = str(directory / "docker.sock")
         self.asked: list[str] = []
-        self.answers = {"/version": {"ApiVersion": version}, **answers}
+        self.answers: dict[str, object] = {"/version": {"ApiVersion": version}, **answers}
         self.version = version
         self.over = threading.Event()
         super().__init__(self.socket_path, _Handler)
@@ -47,10 +43,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        self.rfile.read(int(self.headers.get("content-length", 0)))
         path = self.path.partition("?")[0].removeprefix(f"/v{self.server.version}")
         answer = self.server.answers.get(path)
-        answer = answer() if callable(answer) else answer
         try:
+            answer = answer() if callable(answer) else answer
             if answer is None:
                 self._whole(404, {"message": f"no such thing: {path}"})
             elif isinstance(answer, dict | list):
@@ -86,9 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def fake_engine(
-    answers: dict[str, Answer | Callable[[], Answer]], version: str = "1.41"
-) -> Iterator[FakeEngine]:
+def fake_engine(answers: Mapping[str, object], version: str = "1.41") -> Iterator[FakeEngine]:
     """The engine, at `socket_path`; `over` is set when the test is done with it."""
     # A socket's path is short.
     directory = Path(tempfile.mkdtemp(prefix="quell-engine-"))

@@ -191,12 +191,6 @@ def test_an_empty_log(docker_host: Host, engine: Engine) -> None:
         assert look(engine, pattern="error").summary == "none of 0 lines"
 
 
-def test_near_names_are_told(story: str, engine: Engine) -> None:
-    assert look(engine, container=story[:12]).seen["looked"] == 7
-    with pytest.raises(ModuleFailed, match="no container 'backnd'; did you mean backend"):
-        look(engine, container="backnd")
-
-
 @pytest.mark.usefixtures("story")
 def test_looking_changes_nothing(docker_host: Host, engine: Engine) -> None:
     before = inspected(docker_host, "backend")

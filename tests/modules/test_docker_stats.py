@@ -150,11 +150,3 @@ def test_looking_changes_nothing(docker_host: Host, engine: Engine) -> None:
         before = state(docker_host, "backend")
         look(engine, "backend", cpu_over="100ms")
         assert state(docker_host, "backend") == before
-
-
-def test_near_names_are_told(docker_host: Host, engine: Engine) -> None:
-    with (
-        container(docker_host, "backend"),
-        pytest.raises(ModuleFailed, match="no container 'backnd'; did you mean backend"),
-    ):
-        look(engine, "backend", "backnd")

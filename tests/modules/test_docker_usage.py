@@ -8,6 +8,9 @@ import pytest
 
 from engine.contract.docker import Usage
 from modules.docker_stats import DockerStats, One, Stats
+from tests.modules.fake_engine import described, fake_engine
+from tests.modules.fakes import here
+from tests.modules.sequence import probe
 
 # Docker 20.10 on cgroup v1: the hierarchy's figures have a prefix, and its own come too.
 V1: dict[str, Any] = {
@@ -192,3 +195,15 @@ def test_every_finding_is_told() -> None:
         containers={"a": full(95), "b": one("b", runs=False)},
     )
     assert DockerStats().finding(stats) == "a uses 95 % of its memory; b does not run: exited (1)"
+
+
+@pytest.mark.parametrize(("version", "at_once"), [("1.41", True), ("1.40", False)])
+def test_an_engine_that_can_is_asked_for_one_sample(version: str, *, at_once: bool) -> None:
+    path = f"/containers/{described()['Id']}/stats"
+    answers = {"/containers/backend/json": described(), path: V2}
+    with fake_engine(answers, version) as engine:
+        given = {"container": "backend", "socket": engine.socket_path}
+        outcome = probe("docker_stats", given, here())
+        (asked,) = [each for each in engine.asked if "/stats?" in each]
+    assert ("one-shot" in asked) is at_once
+    assert outcome.summary == "256 MiB of 1.0 GiB (25 %), 20 % of a processor"
