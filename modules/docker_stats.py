@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from engine.contract import (
-    Duration,
-    ModuleFailed,
-    Probe,
-    Struct,
-    Target,
-    amount,
-    count,
-    seconds,
-)
+from msgspec.structs import asdict
+
+from engine.contract import Probe, Struct, Target, amount, count
 from engine.contract.docker import (
     SOCKET,
     Container,
@@ -23,7 +15,7 @@ from engine.contract.docker import (
     docker_engine,
     find,
     inspect,
-    sample,
+    samples,
 )
 
 if TYPE_CHECKING:
@@ -67,45 +59,37 @@ class Stats(Struct, frozen=True, kw_only=True):
 class DockerStats(Probe[Stats], frozen=True, kw_only=True):
     """Measure containers as `docker stats` does: memory, processes, networks, disks, processors.
 
-    One look takes no time; the share of the processors takes two, and is measured only where
-    `cpu_over` says between which. Memory is told without the files that the kernel may forget at
-    any time, and the limit of a container that has none is the host's memory. Without `expect` a
-    finding is a container that uses 90 % or more of its memory or of its processes, and a named
-    one that does not run.
+    The engine measures once a second, so that a look takes a second at most; the share of the
+    processors takes a second more, and is measured where it is asked for. Memory is told without
+    the files that the kernel may forget at any time, and the limit of a container that has none is
+    the host's memory. Without `expect` a finding is a container that uses 90 % or more of its
+    memory or of its processes, or that does not run.
 
     Args:
         container: one name, several, or, if not given, all that run; a name may also be at least
             12 characters of an id.
-        cpu_over: measure the processors over this time, such as `1s`.
+        cpu: measure the processors too, over a second.
         socket: the engine's socket on the host.
 
-    **Source:** Docker Engine API, `GET /containers/{id}/stats`, `one-shot`; docker/cli,
-    stats_helpers.go for what is used.
+    **Source:** Docker Engine API, `GET /containers/{id}/stats`; docker/cli, stats_helpers.go for
+    what is used; moby, daemon/stats/collector.go for when it is measured.
     """
 
     primary: ClassVar[str] = "container"
 
     container: ContainerName | list[ContainerName] | None = None
-    cpu_over: Duration | None = None
+    cpu: bool = False
     socket: str = SOCKET
 
     def observe(self, target: Target) -> Stats:
-        """Take a sample of each, or two.
-
-        Raises:
-            ModuleFailed: a named container does not exist, or `cpu_over` does not fit.
-        """
-        over = 0.0 if self.cpu_over is None else seconds(self.cpu_over)
-        if over >= target.deadline.remaining():
-            raise ModuleFailed(f"cpu_over of {over:g} s does not fit into the task's timeout")
+        """Take a sample of each, or two."""
         with docker_engine(target, self.socket) as client:
             chosen = self._chosen(client)
-            before = _samples(client, chosen) if over else {}
-            time.sleep(over)
-            after = _samples(client, chosen)
+            ids = [each.id for each in chosen if not each.ended]
+            taken = samples(client, ids, target.deadline, second=self.cpu)
         if self.container is None:  # one that has gone since is none of all that run
-            chosen = [each for each in chosen if each.id in after]
-        return _stats([_one(each, after.get(each.id), before.get(each.id)) for each in chosen])
+            chosen = [each for each in chosen if each.id in taken]
+        return _stats([_one(each, taken.get(each.id)) for each in chosen])
 
     def finding(self, seen: Stats) -> str | None:
         """Which are nearly full, or do not run."""
@@ -130,19 +114,14 @@ class DockerStats(Probe[Stats], frozen=True, kw_only=True):
         return [Container.of(find(client, name)) for name in names]
 
 
-def _samples(client: docker.DockerClient, chosen: list[Container]) -> dict[str, dict[str, Any]]:
-    taken = {each.id: sample(client, each.id) for each in chosen if not each.ended}
-    return {id_: found for id_, found in taken.items() if found is not None}
-
-
-def _one(seen: Container, now: dict[str, Any] | None, before: dict[str, Any] | None) -> One:
-    usage = Usage.of(now, before) if now else Usage()
+def _one(seen: Container, sample: dict[str, Any] | None) -> One:
+    usage = Usage.of(sample) if sample else Usage()
     return One(
+        **asdict(usage),
         name=seen.name,
         id=seen.id,
         condition=seen.condition,
         runs=seen.state == "running",
-        **{name: getattr(usage, name) for name in Usage.__struct_fields__},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec.structs import asdict
 
@@ -11,6 +11,7 @@ from engine.contract import (
     Action,
     Bytes,
     Change,
+    Deadline,
     GuardRefused,
     Meta,
     ModuleFailed,
@@ -30,9 +31,12 @@ from engine.contract.docker import (
     docker_engine,
     find,
     memory_used,
-    sample,
+    samples,
     still_the_same,
 )
+
+if TYPE_CHECKING:
+    import docker
 
 LEAST_MEMORY = 6 * 1024 * 1024
 """Bytes: Docker allows no lower limit."""
@@ -63,7 +67,7 @@ SwapLimit = (
 
 
 class Limited(Container, frozen=True, kw_only=True):
-    """A container, its limits, and how much memory it uses; None if it does not run."""
+    """A container, its limits, and how much memory it uses; None where that does not matter."""
 
     limits: Limits
     memory_used: int | None
@@ -139,9 +143,9 @@ class DockerUpdate(Action[Limited], frozen=True, kw_only=True):
         """Inspect the container, and measure its memory."""
         with docker_engine(target, self.socket) as client:
             raw = find(client, self.container)
-            taken = sample(client, raw["Id"]) or {}
-        seen = asdict(Container.of(raw))
-        return Limited(**seen, limits=Limits.of(raw), memory_used=memory_used(taken))
+            limits = Limits.of(raw)
+            used = self._used(client, raw, target.deadline)
+        return Limited(**asdict(Container.of(raw)), limits=limits, memory_used=used)
 
     def decide(self, seen: Limited) -> Change | None:
         """Change what differs.
@@ -159,8 +163,7 @@ class DockerUpdate(Action[Limited], frozen=True, kw_only=True):
         wrong = _contradiction({**now, **wanted})
         if wrong:
             raise ModuleFailed(f"{seen.name}: {wrong}")
-        if "memory" in after and not self.force:
-            self._check_use(seen.name, seen.memory_used)
+        self._check_use(seen.name, seen.memory_used)
         changes = [f"{_CALLED[name]} {_said(name, now[name], after[name])}" for name in after]
         lasting = [before.get(name, "") for name in ("memory", "memory_reservation", "cpus")]
         return Change(
@@ -177,11 +180,10 @@ class DockerUpdate(Action[Limited], frozen=True, kw_only=True):
         id_ = str(wanted.key["id"])
         with docker_engine(target, self.socket) as client:
             raw = still_the_same(client, wanted)
-            if "memory" in change.after and not self.force:
-                try:
-                    self._check_use(wanted.name, memory_used(sample(client, id_) or {}))
-                except GuardRefused as error:
-                    raise ModuleFailed(f"{error}; nothing was done") from None
+            try:
+                self._check_use(wanted.name, self._used(client, raw, target.deadline))
+            except GuardRefused as error:
+                raise ModuleFailed(f"{error}; nothing was done") from None
             request = _request(change.after, raw)
             answer = ask(client, "POST", f"/containers/{id_}/update", json=request).json()
         return Updated(container=wanted.name, id=id_, warnings=answer.get("Warnings") or [])
@@ -223,9 +225,20 @@ class DockerUpdate(Action[Limited], frozen=True, kw_only=True):
             return {**given, "memory_swap": UNLIMITED}
         return {**given, "memory_swap": memory + now.memory_swap - now.memory}
 
+    def _used(
+        self, client: docker.DockerClient, raw: dict[str, Any], deadline: Deadline
+    ) -> int | None:
+        """The memory in use, where it might be more than it is to have; it takes up to a second."""
+        now, wanted = Limits.of(raw).memory, self._bytes("memory")
+        lower = wanted is not None and (now is None or wanted < now)
+        if self.force or not lower or Container.of(raw).ended:
+            return None
+        taken = samples(client, [raw["Id"]], deadline)
+        return memory_used(taken.get(raw["Id"], {}))
+
     def _check_use(self, name: str, used: int | None) -> None:
         limit = self._bytes("memory")
-        if used is not None and limit is not None and used > limit:
+        if used is not None and limit is not None and used > limit and not self.force:
             raise GuardRefused(
                 f"{name} uses {amount(used)}: below that the kernel would end its processes; "
                 f"force: true sets the limit of {amount(limit)} all the same"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +12,9 @@ from modules.docker_stats import DockerStats, One, Stats
 from tests.modules.fake_engine import described, fake_engine
 from tests.modules.fakes import here
 from tests.modules.sequence import probe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 # Docker 20.10 on cgroup v1: the hierarchy's figures have a prefix, and its own come too.
 V1: dict[str, Any] = {
@@ -85,12 +89,13 @@ WINDOWS: dict[str, Any] = {
 }
 
 
-def later(sample: dict[str, Any], *, used: int, passed: int, **throttling: int) -> dict[str, Any]:
-    """The same container some time afterwards."""
+def after(sample: dict[str, Any], *, used: int, passed: int, **throttling: int) -> dict[str, Any]:
+    """The same container some time afterwards, as the second sample of a stream."""
     before = sample["cpu_stats"]
     throttled = {name: before["throttling_data"][name] + n for name, n in throttling.items()}
     return {
         **sample,
+        "precpu_stats": before,
         "cpu_stats": {
             **before,
             "cpu_usage": {"total_usage": before["cpu_usage"]["total_usage"] + used},
@@ -130,25 +135,23 @@ def test_networks_and_disks_are_added_up() -> None:
     assert (usage.received, usage.sent, usage.read, usage.written) == (0, 0, 4096, 8192)
 
 
-def test_one_sample_knows_no_processors() -> None:
+def test_the_first_sample_knows_no_processors() -> None:
     usage = Usage.of(V1)
     assert (usage.cpu_percent, usage.throttled_percent) == (None, None)
 
 
-def test_two_samples_do() -> None:
+def test_the_second_one_does() -> None:
     # Half a second of processor time in a second of two processors' time: 50 % of one.
-    after = later(V1, used=500_000_000, passed=2_000_000_000, periods=10, throttled_periods=4)
-    usage = Usage.of(after, V1)
+    second = after(V1, used=500_000_000, passed=2_000_000_000, periods=10, throttled_periods=4)
+    usage = Usage.of(second)
     assert (usage.cpu_percent, usage.throttled_percent) == (50, 40)
-
-
-def test_a_sample_that_brings_an_earlier_one_does() -> None:
-    assert Usage.of(V2).cpu_percent == 20
+    usage = Usage.of(V2)
+    assert (usage.cpu_percent, usage.throttled_percent) == (20, None)
 
 
 def test_one_that_was_started_again_in_between_is_not_reckoned() -> None:
-    after = later(V1, used=-2_000_000_000, passed=2_000_000_000, throttled_periods=-33)
-    usage = Usage.of(after, V1)
+    second = after(V1, used=-2_000_000_000, passed=2_000_000_000, throttled_periods=-33)
+    usage = Usage.of(second)
     assert (usage.cpu_percent, usage.throttled_percent) == (None, None)
 
 
@@ -197,13 +200,40 @@ def test_every_finding_is_told() -> None:
     assert DockerStats().finding(stats) == "a uses 95 % of its memory; b does not run: exited (1)"
 
 
-@pytest.mark.parametrize(("version", "at_once"), [("1.41", True), ("1.40", False)])
-def test_an_engine_that_can_is_asked_for_one_sample(version: str, *, at_once: bool) -> None:
-    path = f"/containers/{described()['Id']}/stats"
-    answers = {"/containers/backend/json": described(), path: V2}
-    with fake_engine(answers, version) as engine:
-        given = {"container": "backend", "socket": engine.socket_path}
-        outcome = probe("docker_stats", given, here())
-        (asked,) = [each for each in engine.asked if "/stats?" in each]
-    assert ("one-shot" in asked) is at_once
-    assert outcome.summary == "256 MiB of 1.0 GiB (25 %), 20 % of a processor"
+def streaming(*samples: dict[str, Any]) -> Callable[[], Iterator[bytes]]:
+    """Samples as the engine sends them, and broken at odd places."""
+    text = b"".join(json.dumps(each).encode() + b"\n" for each in samples)
+    return lambda: (text[at : at + 700] for at in range(0, len(text), 700))
+
+
+def look(answers: dict[str, object], **args: Any) -> Any:
+    with fake_engine(answers) as engine:
+        return probe("docker_stats", {"socket": engine.socket_path, **args}, here())
+
+
+def test_one_sample_is_enough_unless_processors_are_asked_for() -> None:
+    backend = described()
+    second = after(V2, used=250_000_000, passed=10_000_000_000)
+    answers = {
+        "/containers/backend/json": backend,
+        f"/containers/{backend['Id']}/stats": streaming({**V2, "precpu_stats": {}}, second),
+    }
+    outcome = look(answers, container="backend")
+    assert outcome.summary == "256 MiB of 1.0 GiB (25 %)"
+    outcome = look(answers, container="backend", cpu=True)
+    assert outcome.summary == "256 MiB of 1.0 GiB (25 %), 10 % of a processor"
+
+
+def test_many_are_measured_and_what_is_gone_is_left_out() -> None:
+    ids = [f"{number:064x}" for number in range(40)]
+    answers: dict[str, object] = {"/containers/json": [{"Id": id_} for id_ in ids]}
+    for number, id_ in enumerate(ids):
+        answers[f"/containers/{id_}/json"] = described(f"c{number:02}", Id=id_)
+        answers[f"/containers/{id_}/stats"] = streaming(V2)
+    del answers[f"/containers/{ids[7]}/json"]  # removed before it was looked at
+    del answers[f"/containers/{ids[33]}/stats"]  # and before it was measured
+    answers[f"/containers/{ids[35]}/stats"] = streaming()  # and while it was
+    containers = look(answers).seen["containers"]
+    gone = {"c07", "c33", "c35"}
+    assert set(containers) == {f"c{number:02}" for number in range(40)} - gone
+    assert {each["memory_used"] for each in containers.values()} == {256 * 2**20}

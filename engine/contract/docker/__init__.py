@@ -47,7 +47,7 @@ from engine.contract.docker.services import (
     roll_back,
 )
 from engine.contract.docker.starting import POLL, SETTLE, stop_patience, until_up
-from engine.contract.docker.usage import Usage, memory_used, sample
+from engine.contract.docker.usage import Usage, memory_used, samples
 
 __all__ = [
     "CPU_PERIOD",
@@ -88,7 +88,7 @@ __all__ = [
     "replace",
     "roll_back",
     "said",
-    "sample",
+    "samples",
     "still_the_same",
     "stop_patience",
     "streamed",

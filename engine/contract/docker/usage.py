@@ -7,13 +7,24 @@ cgroup-v2.rst for `total_inactive_file` and `inactive_file`; Docker Engine API,
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    import docker
+from engine.contract.docker.engine import ask, streamed
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import docker
+    import requests
+
+    from engine.contract.target import Deadline
+
+AT_ONCE = 32
+"""Containers whose samples are waited for together; each takes a stream of its own."""
 NO_LIMIT = 2**63
 """From here on a figure is the kernel's way to say that there is no limit."""
 
@@ -49,8 +60,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     written: int | None = None
 
     @classmethod
-    def of(cls, sample: dict[str, Any], before: dict[str, Any] | None = None) -> Usage:
-        """What a sample of the engine's says, with an earlier one for what takes two."""
+    def of(cls, sample: dict[str, Any]) -> Usage:
+        """What a sample of the engine's says."""
         used = memory_used(sample)
         if used is None:
             return cls()
@@ -58,13 +69,13 @@ class Usage(Struct, frozen=True, kw_only=True):
         pids = sample.get("pids_stats", {})
         networks = (sample.get("networks") or {}).values()
         blocks = sample.get("blkio_stats", {}).get("io_service_bytes_recursive") or []
-        earlier = before["cpu_stats"] if before else sample.get("precpu_stats", {})
+        before, now = sample.get("precpu_stats", {}), sample["cpu_stats"]
         return cls(
             memory_used=used,
             memory_limit=limit,
             memory_percent=_percent(used, limit),
-            cpu_percent=_cpu_percent(sample["cpu_stats"], earlier),
-            throttled_percent=_throttled_percent(sample["cpu_stats"], earlier),
+            cpu_percent=_cpu_percent(now, before),
+            throttled_percent=_throttled_percent(now, before),
             pids=pids.get("current"),
             pids_limit=_limit(pids),
             received=sum(network["rx_bytes"] for network in networks),
@@ -74,20 +85,50 @@ class Usage(Struct, frozen=True, kw_only=True):
         )
 
 
-def sample(client: docker.DockerClient, id_: str) -> dict[str, Any] | None:
-    """One sample of a container; None if it was removed.
+def samples(
+    client: docker.DockerClient, ids: Sequence[str], deadline: Deadline, *, second: bool = False
+) -> dict[str, dict[str, Any]]:
+    """A sample of each container; one that was removed has none.
 
-    It comes at once where the engine can (API 1.41, Docker 20.10), else in two seconds.
+    The engine takes samples of all containers together, once a second, and whoever asks for one
+    after the other waits each time: so all are asked for at once, and read as they come.
+
+    Args:
+        client: of the engine.
+        ids: of the containers.
+        deadline: by when they must be there.
+        second: the second of two samples, a second later, which brings the first one's figures of
+            the processors along.
     """
-    import docker.errors
-    from docker.utils import version_gte
+    taken: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(ids), AT_ONCE):
+        with ExitStack() as open_streams:
+            streams = {}
+            for id_ in ids[start : start + AT_ONCE]:
+                if (response := _opened(client, id_)) is not None:
+                    open_streams.callback(response.close)
+                    streams[id_] = _frames(streamed(response, deadline))
+            for _ in range(2 if second else 1):
+                taken |= {
+                    id_: found for id_, each in streams.items() if (found := next(each, None))
+                }
+    return taken
 
-    one_shot = True if version_gte(client.api.api_version, "1.41") else None
+
+def _opened(client: docker.DockerClient, id_: str) -> requests.Response | None:
+    import docker.errors
+
     try:
-        found: dict[str, Any] = client.api.stats(id_, stream=False, one_shot=one_shot)
+        return ask(client, "GET", f"/containers/{id_}/stats", params={"stream": 1}, stream=True)
     except docker.errors.NotFound:
         return None
-    return found
+
+
+def _frames(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    buffer = b""
+    for chunk in chunks:
+        *whole, buffer = (buffer + chunk).split(b"\n")
+        yield from (json.loads(line) for line in whole if line)
 
 
 def memory_used(sample: dict[str, Any]) -> int | None:
