@@ -290,8 +290,9 @@ def _counted(seen: Log) -> str:
         hits = sorted(seen.counts.items(), key=lambda each: -each[1].count)
         return ", ".join(f"{name} × {each.count}" for name, each in hits if each.count)
     first = seen.commonest[0]
+    times = f" × {first.count}" if first.count > 1 else ""
     more = " …" if first.count < seen.matches else ""
-    return f"{_quoted(first.text)} × {first.count}{more}"
+    return f"{_quoted(first.text)}{times}{more}"
 
 
 def _quoted(text: str) -> str:
