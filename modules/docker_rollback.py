@@ -36,6 +36,7 @@ from engine.contract.docker import (
     find,
     find_service,
     image_description,
+    image_of,
     inspect_service,
     needed_image,
     previous_image,
@@ -159,7 +160,8 @@ class DockerRollback(Action[Former | Service], frozen=True, kw_only=True):
                 kept = place.kept_as
                 id_ = replace(client, place, grace=grace, deadline=target.deadline)
         except LinkLost as lost:
-            raise LinkLost(f"{lost.message}; the former container may be {kept} by now") from lost
+            where = f"; the former container may be {kept} by now" if kept else ""
+            raise LinkLost(f"{lost.message}{where}") from lost
         return {"container": wanted.name, "id": id_, "kept": kept}
 
     def confirm(self, target: Target, change: Change) -> str | None:
@@ -176,14 +178,14 @@ class DockerRollback(Action[Former | Service], frozen=True, kw_only=True):
             return until_up(client, coming, target.deadline)
 
     def _former(self, client: docker.DockerClient, raw: dict[str, Any]) -> Former:
-        runs = needed_image(client, raw["Image"], "which the container runs")
+        runs = image_of(client, raw)
         labels = raw["Config"]["Labels"] or {}
         if self.image is not None:
             previous: Image | None = needed_image(client, self.image, "which is asked for")
         elif labels.get(ROLLED_BACK_TO) == runs.id:
             previous = None
         else:
-            previous = previous_image(client, raw)
+            previous = previous_image(client, raw, runs)
         return Former(**asdict(Container.of(raw)), runs=runs, previous=previous)
 
 

@@ -59,11 +59,12 @@ class Stats(Struct, frozen=True, kw_only=True):
 class DockerStats(Probe[Stats], frozen=True, kw_only=True):
     """Measure containers as `docker stats` does: memory, processes, networks, disks, processors.
 
-    The engine measures once a second, so that a look takes a second at most; the share of the
-    processors takes a second more, and is measured where it is asked for. Memory is told without
-    the files that the kernel may forget at any time, and the limit of a container that has none is
-    the host's memory. Without `expect` a finding is a container that uses 90 % or more of its
-    memory or of its processes, or that does not run.
+    The engine measures once a second, so that a look takes a second at most, or one for every
+    eight of many containers; the share of the processors takes a second more, and is measured
+    where it is asked for. Memory is told without the files that the kernel may forget at any
+    time, and the limit of a container that has none is the host's memory. Without `expect` a
+    finding is a container that uses 90 % or more of its memory or of its processes, or that does
+    not run.
 
     Args:
         container: one name, several, or, if not given, all that run; a name may also be at least

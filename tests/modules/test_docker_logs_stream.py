@@ -43,9 +43,11 @@ def measured(chunks: Iterable[bytes], **args: Any) -> tuple[Any, int]:
     """What comes of it, and how many bytes that took at most."""
     look([frame(b"what is imported on the first look is not counted\n")])
     tracemalloc.start()
-    outcome = look(chunks, **args)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    try:
+        outcome = look(chunks, **args)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     return outcome, peak
 
 

@@ -244,7 +244,7 @@ def test_an_engine_that_breaks_off_a_rollback() -> None:
         raise ConnectionResetError
 
     former = described(Image="sha256:2", Mounts=[], NetworkSettings={"Networks": {}})
-    former["Config"] |= {"Labels": None, "Hostname": "backend"}
+    former["Config"] |= {"Image": "odd:2", "Labels": None, "Hostname": "backend"}
     former["HostConfig"] |= {"Binds": None, "NetworkMode": "none"}
     images = [
         {"Id": id_, "RepoTags": [tag], "Created": "2026-11-23T13:37:00Z", "Config": {}}
@@ -255,6 +255,7 @@ def test_an_engine_that_breaks_off_a_rollback() -> None:
         f"/containers/{former['Id']}/json": former,
         "/containers/json": [],
         "/images/odd:1/json": images[0],
+        "/images/odd:2/json": images[1],
         "/images/sha256:2/json": images[1],
         "/containers/create": {"Id": "coming"},
         f"/containers/{former['Id']}/stop": break_off,

@@ -179,6 +179,18 @@ def test_alone_it_has_nothing_to_go_back_to(app: Application, engine: Engine) ->
     )
 
 
+def test_an_image_has_the_name_that_the_container_was_made_from(
+    app: Application, engine: Engine
+) -> None:
+    old, new = app.image("1", RUN), app.image("2", RUN)
+    app.host.docker("tag", f"{app.name}:2", f"{app.name}:1-and-a-half")
+    app.run("2")
+    subject = module("docker_rollback", {"container": app.name, "image": old})
+    change = subject.decide(subject.observe(engine()))  # type: ignore[attr-defined]
+    assert (change.before["image"], change.after["image"]) == (f"{app.name}:2", f"{app.name}:1")
+    assert f": {app.name}:2 ({new[7:19]}) → {app.name}:1 ({old[7:19]})" in change.summary
+
+
 def test_an_image_that_is_asked_for_must_be_there(app: Application, engine: Engine) -> None:
     app.image("1", RUN)
     app.run("1")

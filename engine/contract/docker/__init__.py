@@ -22,7 +22,6 @@ from engine.contract.docker.engine import (
     engine_time,
     happened,
     said,
-    streamed,
     timestamp,
 )
 from engine.contract.docker.images import (
@@ -30,13 +29,13 @@ from engine.contract.docker.images import (
     ROLLED_BACK_FROM,
     ROLLED_BACK_TO,
     Image,
-    find_image,
     image_description,
+    image_of,
     needed_image,
     previous_image,
 )
 from engine.contract.docker.limits import CPU_PERIOD, UNLIMITED, Limits
-from engine.contract.docker.logs import Line, StreamName, read_log
+from engine.contract.docker.logs import Line, read_log
 from engine.contract.docker.recreate import creation
 from engine.contract.docker.replacing import PUT_BACK, Place, replace
 from engine.contract.docker.services import (
@@ -68,17 +67,16 @@ __all__ = [
     "Place",
     "Service",
     "ServiceName",
-    "StreamName",
     "Usage",
     "ask",
     "creation",
     "docker_engine",
     "engine_time",
     "find",
-    "find_image",
     "find_service",
     "happened",
     "image_description",
+    "image_of",
     "inspect",
     "inspect_service",
     "memory_used",
@@ -91,7 +89,6 @@ __all__ = [
     "samples",
     "still_the_same",
     "stop_patience",
-    "streamed",
     "timestamp",
     "until_up",
 ]

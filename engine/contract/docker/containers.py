@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ from msgspec import Meta, Struct
 
 from engine.contract.change import Identity
 from engine.contract.docker.engine import timestamp
+from engine.contract.docker.names import not_there
 from engine.errors import ModuleFailed
 from engine.units import duration
 
@@ -125,11 +125,11 @@ def find(client: docker.DockerClient, container: str) -> dict[str, Any]:
     try:
         raw: dict[str, Any] = client.api.inspect_container(container)
     except docker.errors.NotFound:
-        raise ModuleFailed(_not_there(container, client)) from None
+        raise ModuleFailed(not_there("container", container, _names(client))) from None
     by_id = len(container) >= SHORTEST_ID and raw["Id"].startswith(container)
     if raw["Name"].lstrip("/") == container or by_id:
         return raw
-    raise ModuleFailed(_not_there(container, client))
+    raise ModuleFailed(not_there("container", container, _names(client)))
 
 
 def inspect(client: docker.DockerClient, id_: str) -> Container | None:
@@ -162,9 +162,5 @@ def still_the_same(client: docker.DockerClient, wanted: Identity) -> dict[str, A
     return raw
 
 
-def _not_there(container: str, client: docker.DockerClient) -> str:
-    names = [name.lstrip("/") for each in client.api.containers(all=True) for name in each["Names"]]
-    near = difflib.get_close_matches(container, names, n=3, cutoff=0.5)
-    if near:
-        return f"no container {container!r}; did you mean {' or '.join(near)}?"
-    return f"no container {container!r}; there are {', '.join(sorted(names)[:10]) or 'none'}"
+def _names(client: docker.DockerClient) -> list[str]:
+    return [name.lstrip("/") for each in client.api.containers(all=True) for name in each["Names"]]

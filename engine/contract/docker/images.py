@@ -73,7 +73,19 @@ def image_description(client: docker.DockerClient, name: str) -> dict[str, Any]:
     return found
 
 
-def previous_image(client: docker.DockerClient, raw: dict[str, Any]) -> Image:
+def image_of(client: docker.DockerClient, raw: dict[str, Any]) -> Image:
+    """The image that a container runs, by the name that it was made from if that still fits.
+
+    Raises:
+        ModuleFailed: it is not on the host any more.
+    """
+    made_from = find_image(client, raw["Config"]["Image"])
+    if made_from is not None and made_from.id == raw["Image"]:
+        return made_from
+    return needed_image(client, raw["Image"], f"which {raw['Name'].lstrip('/')} runs")
+
+
+def previous_image(client: docker.DockerClient, raw: dict[str, Any], now: Image) -> Image:
     """The image that a container ran before the one it runs now, where that can be known.
 
     It is what the container's label says; else the image of the container that had its name
@@ -84,6 +96,7 @@ def previous_image(client: docker.DockerClient, raw: dict[str, Any]) -> Image:
     Args:
         client: of the engine.
         raw: the engine's own description of the container.
+        now: the image that it runs.
 
     Raises:
         ModuleFailed: it cannot be known, or is not on the host; what is there is told.
@@ -92,7 +105,6 @@ def previous_image(client: docker.DockerClient, raw: dict[str, Any]) -> Image:
     labelled = (raw["Config"]["Labels"] or {}).get(PREVIOUS_LABEL)
     if labelled:
         return needed_image(client, labelled, f"which the label {PREVIOUS_LABEL} of {name} names")
-    now = needed_image(client, raw["Image"], f"which {name} runs")
     tagged = _before(client, now, _tagged_before(client, raw))
     untagged = _before(client, now, _untagged(client, _repositories(raw, now)))
     for ran in _ran_before(client, raw):

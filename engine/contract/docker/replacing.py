@@ -39,7 +39,8 @@ class Place(Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """That both are called, one after the other."""
-        return Container.of(self.former).name
+        name: str = self.former["Name"].lstrip("/")
+        return name
 
     @property
     def kept_as(self) -> str:
@@ -68,8 +69,8 @@ def replace(client: docker.DockerClient, place: Place, *, grace: int, deadline: 
     try:
         _take_over(client, place, id_, grace)
         coming = Identity("container", place.name, {"id": id_, "started_at": NEVER})
-        time = Deadline(deadline.remaining() - PUT_BACK)
-        wrong = until_up(client, coming, time, give_up_unhealthy=True)
+        patience = Deadline(deadline.remaining() - PUT_BACK)
+        wrong = until_up(client, coming, patience, give_up_unhealthy=True)
     except docker.errors.APIError as error:
         wrong = f"Docker says: {said(error)}"
     except HostError as error:

@@ -6,13 +6,13 @@ swarmkit, api/types.proto `UpdateStatus` for the states.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
 from engine.contract.change import Identity
 from engine.contract.docker.engine import ask
+from engine.contract.docker.names import not_there
 from engine.errors import ModuleFailed
 
 if TYPE_CHECKING:
@@ -79,11 +79,7 @@ def find_service(client: docker.DockerClient, name: str) -> Service:
     if seen is not None and name in {seen.name, seen.id}:
         return seen
     names = [each["Spec"]["Name"] for each in client.api.services()]  # type: ignore[no-untyped-call]
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if near:
-        raise ModuleFailed(f"no service {name!r}; did you mean {' or '.join(near)}?")
-    there = ", ".join(sorted(names)[:10]) or "none"
-    raise ModuleFailed(f"no service {name!r}; there are {there}")
+    raise ModuleFailed(not_there("service", name, names))
 
 
 def roll_back(client: docker.DockerClient, wanted: Identity) -> None:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from engine.contract.target import Deadline
 
-AT_ONCE = 32
-"""Containers whose samples are waited for together; each takes a stream of its own."""
+AT_ONCE = 8
+"""Containers whose samples are waited for together; each takes a stream of its own, and a stream
+may cost one of the ten sessions that sshd allows on a link."""
 NO_LIMIT = 2**63
 """From here on a figure is the kernel's way to say that there is no limit."""
 
