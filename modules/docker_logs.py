@@ -107,7 +107,7 @@ class DockerLogs(Probe[Log], frozen=True, kw_only=True):
         container: its name, or at least 12 characters of its id.
         pattern: an RE2 pattern, or several, each with a name of its own to be counted by.
         exclude: an RE2 pattern; lines that match it count for nothing.
-        tail: only so many lines, the last ones.
+        tail: only so many lines, the last ones of both streams.
         since: only what was written after that: a length of time before now by the engine's
             clock, or a time; one without an offset is UTC.
         until: only what was written before that.

@@ -106,9 +106,11 @@ def test_what_is_excluded_counts_for_nothing(engine: Engine) -> None:
     assert outcome.seen["looked"] == 7
 
 
-@pytest.mark.usefixtures("story")
-def test_only_the_tail(engine: Engine) -> None:
-    outcome = look(engine, pattern="error|refused", tail=3, stream="stderr")
+def test_only_the_tail(docker_host: Host, engine: Engine) -> None:
+    script = "for word in error fine error fine error; do echo $word; done"
+    with container(docker_host, "backend", script=script):
+        docker_host.docker("wait", "backend")
+        outcome = look(engine, pattern="error", tail=3)
     assert (outcome.seen["looked"], outcome.seen["matches"]) == (3, 2)
 
 

@@ -69,8 +69,8 @@ def test_a_health_check_is_waited_for(docker_host: Host, engine: Engine) -> None
         assert state(docker_host, "backend")["Health"]["Status"] == "healthy"
 
 
-def test_one_that_ends_at_once_is_not_confirmed(docker_host: Host, engine: Engine) -> None:
-    once = f"[ -e /tmp/again ] && exit 3; echo >/tmp/again; {SERVE}"
+def test_one_that_ends_soon_is_not_confirmed(docker_host: Host, engine: Engine) -> None:
+    once = f"[ -e /tmp/again ] && sleep 0.5 && exit 3; echo >/tmp/again; {SERVE}"
     with container(docker_host, "backend", script=once):
         docker_host.docker("stop", "-t", "1", "backend")
         outcome = act("docker_start", {"container": "backend"}, engine())
@@ -140,9 +140,9 @@ def test_a_paused_container_is_stopped(docker_host: Host, engine: Engine) -> Non
 def test_a_restart_loop_is_stopped_for_good(docker_host: Host, engine: Engine) -> None:
     with container(docker_host, "backend", "--restart=always", script="exit 3"):
         until(lambda: state(docker_host, "backend")["Restarting"])
-        before = state(docker_host, "backend")["StartedAt"]
 
         def turn() -> None:
+            before = state(docker_host, "backend")["StartedAt"]
             until(lambda: state(docker_host, "backend")["StartedAt"] != before)
 
         outcome = act("docker_stop", {"container": "backend"}, engine(), meanwhile=turn)

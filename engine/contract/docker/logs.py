@@ -106,8 +106,7 @@ def _of_streams(chunks: Iterable[bytes]) -> Iterator[Line]:
             # The driver `local` leaves out the newline after the last part of a long line.
             yield _line(stream, line)
             line.clear()
-        part = payload.removeprefix(stamp) if line else payload
-        line += part[: LINE_LIMIT - len(line)]
+        line += payload[: LINE_LIMIT - len(line)]
         if payload.endswith(b"\n"):
             yield _line(stream, unfinished.pop(stream))
     for stream, line in unfinished.items():
@@ -153,7 +152,7 @@ def _stamp(line: bytes | bytearray) -> bytes:
 
 def _line(stream: StreamName, line: bytearray) -> Line:
     stamp = _stamp(line)
-    # A terminal's long lines have it in the middle too; nobody else writes that nanosecond.
+    # Each part of a long line begins with it again; nobody else writes that nanosecond.
     text = bytes(line).replace(stamp, b"") if stamp else bytes(line)
     time = stamp.decode("ascii", "replace").strip() or None
     return Line(time, stream, text.decode("utf-8", "replace").rstrip("\r\n"))
