@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import docker  # noqa: F401 - loaded before a test's time or memory counts
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 

@@ -226,7 +226,7 @@ def test_an_engine_that_does_not_answer(name: str) -> None:
 
         engine.answers["/containers/backend/json"] = never
         with pytest.raises(LinkLost, match="Docker did not answer: "):
-            do(name, here(within=1), socket=engine.socket_path)
+            do(name, here(within=2), socket=engine.socket_path)
 
 
 def test_an_engine_that_goes_down_meanwhile() -> None:
