@@ -338,7 +338,7 @@ def test_a_name_that_is_taken_changes_nothing(app: Application, engine: Engine) 
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("mode", ["host", "none", "container:other"])
+@pytest.mark.parametrize("mode", ["host", "container:other"])
 def test_without_a_network_of_its_own(app: Application, engine: Engine, mode: str) -> None:
     app.image("1", RUN), app.image("2", RUN)
     other = (

@@ -77,7 +77,8 @@ def running(host: Host, name: str) -> list[str]:
 
 
 def test_a_service_is_back_on_its_last_version(manager: Host, swarm: Engine, service: str) -> None:
-    update(manager, service, "--env-add", "VERSION=2")
+    manager.docker("tag", IMAGE, "lab:2")
+    update(manager, service, "--env-add", "VERSION=2", "--image", "lab:2")
     until(lambda: settled(manager, service))
     assert running(manager, service) == ["VERSION=2"] * 2
     before = description(manager, service)
@@ -89,22 +90,13 @@ def test_a_service_is_back_on_its_last_version(manager: Host, swarm: Engine, ser
     assert outcome.done == {"service": service, "id": before["ID"]}
     change = outcome.change
     assert change is not None
-    assert change.summary == f"service {service}: the settings before, with lab:1 as now"
+    assert change.summary == f"service {service}: lab:2 → lab:1"
+    assert (change.before, change.after) == ({"image": "lab:2"}, {"image": "lab:1"})
     (on,) = change.on
     assert (on.kind, on.name) == ("service", service)
     assert on.key == {"id": before["ID"], "version": before["Version"]["Index"]}
     # Once more would be forth again.
     assert act("docker_rollback", {"service": service}, swarm()).change is None
-
-
-def test_its_image_is_told(manager: Host, swarm: Engine, service: str) -> None:
-    manager.docker("tag", IMAGE, "lab:2")
-    update(manager, service, "--image", "lab:2")
-    until(lambda: settled(manager, service))
-    change = act("docker_rollback", {"service": service}, swarm()).change
-    assert change is not None
-    assert change.summary == f"service {service}: lab:2 → lab:1"
-    assert (change.before, change.after) == ({"image": "lab:2"}, {"image": "lab:1"})
 
 
 def test_one_that_is_being_updated_turns_round(manager: Host, swarm: Engine, service: str) -> None:
@@ -129,7 +121,7 @@ def test_one_whose_last_version_is_broken_too_is_not_confirmed(
         act("docker_rollback", {"service": service}, swarm())
 
 
-def test_looking_changes_nothing_and_is_not_confirmed(
+def test_one_that_someone_else_changes_is_left_alone(
     manager: Host, swarm: Engine, service: str
 ) -> None:
     update(manager, service, "--env-add", "VERSION=2")
@@ -137,23 +129,15 @@ def test_looking_changes_nothing_and_is_not_confirmed(
     before = description(manager, service)
     subject = module("docker_rollback", {"service": service})
     change = subject.decide(subject.observe(swarm()))  # type: ignore[attr-defined]
+    assert change.summary == f"service {service}: the settings before, with lab:1 as now"
     assert description(manager, service) == before
     said = subject.confirm(swarm(), change)  # type: ignore[attr-defined]
     assert said == f"{service} was not rolled back: update completed"
 
-
-def test_one_that_someone_else_changes_is_left_alone(
-    manager: Host, swarm: Engine, service: str
-) -> None:
-    update(manager, service, "--env-add", "VERSION=2")
+    update(manager, service, "--label-add", "by=another")
     until(lambda: settled(manager, service))
-
-    def change() -> None:
-        update(manager, service, "--label-add", "by=another")
-        until(lambda: settled(manager, service))
-
     with pytest.raises(ModuleFailed, match=f"{service} was changed by someone else; nothing was"):
-        act("docker_rollback", {"service": service}, swarm(), meanwhile=change)
+        subject.apply(swarm(), change)  # type: ignore[attr-defined]
     assert running(manager, service) == ["VERSION=2"] * 2
 
 
