@@ -60,10 +60,11 @@ Value = int | float | str | None
 RestartPolicy = Annotated[
     str, Meta(pattern=r"^(no|always|unless-stopped|on-failure(:[1-9]\d*)?)$", title="policy")
 ]
-SwapLimit = (
+SwapLimit = Annotated[
     Annotated[str, Meta(pattern=r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]i?)?[bB]?\s*$")]
-    | Annotated[int, Meta(ge=UNLIMITED)]
-)
+    | Annotated[int, Meta(ge=UNLIMITED)],
+    Meta(title="size, or -1", examples=["4g"]),
+]
 
 
 class Limited(Container, frozen=True, kw_only=True):
