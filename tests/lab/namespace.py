@@ -35,6 +35,7 @@ sys.stdin.read()
 _PACKAGES = {
     "dockerd": "docker.io",
     "docker": "docker.io",
+    "docker-registry": "docker-registry",
     "iptables": "iptables",
     "busybox": "busybox-static",
     "sshd": "openssh-server",
