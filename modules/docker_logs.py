@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Annotated, ClassVar, Literal
 
 from engine.contract import (
@@ -16,7 +15,6 @@ from engine.contract import (
     Target,
     contains,
     count,
-    matcher,
     to_plain,
     when,
 )
@@ -30,43 +28,10 @@ from engine.contract.docker import (
     find,
     read_log,
 )
+from engine.contract.tally import Hits, Kind, Tally, in_short, quoted
 
 TAIL = 1000
 """Lines that are looked through where nothing says how far back."""
-TEXT_LIMIT = 1000
-"""Characters shown of one line."""
-SUMMARY_WIDTH = 100
-KINDS_LIMIT = 1000
-"""Kinds of lines that are told apart; what comes after so many is not among the commonest."""
-COMMONEST = 5
-
-_DIGITS = str.maketrans(dict.fromkeys("123456789", "0"))
-
-
-class Hits(Struct, frozen=True, kw_only=True):
-    """The lines that match one pattern.
-
-    Args:
-        count: how many.
-        first: when the first was written; None without one.
-        last: when the last was.
-    """
-
-    count: int
-    first: str | None
-    last: str | None
-
-
-class Kind(Struct, frozen=True, kw_only=True):
-    """Lines that differ in their numbers only.
-
-    Args:
-        count: how many.
-        text: the last of them.
-    """
-
-    count: int
-    text: str
 
 
 class Log(Struct, frozen=True, kw_only=True):
@@ -152,7 +117,7 @@ class DockerLogs(Probe[Log], frozen=True, kw_only=True):
             raw = find(client, self.container)
             timed = self.since is not None or self.until is not None
             params = self._params(engine_time(client) if timed else 0.0)
-            tally = Tally(self._patterns(), self.exclude, self.keep)
+            tally: Tally[Line] = Tally(self._patterns(), self.exclude, self.keep)
             try:
                 for line in read_log(client, raw, target.deadline, params):
                     tally.add(line)
@@ -161,9 +126,9 @@ class DockerLogs(Probe[Log], frozen=True, kw_only=True):
                 raise ModuleFailed(
                     f"{error.message}: {read} read, and there is more; narrow it with tail or "
                     "since, or give the task a longer timeout",
-                    to_plain(tally.log(Container.of(raw))),
+                    to_plain(_log(tally, Container.of(raw))),
                 ) from error
-            return tally.log(Container.of(raw))
+            return _log(tally, Container.of(raw))
 
     def finding(self, seen: Log) -> str | None:
         """That there are lines that match."""
@@ -178,10 +143,11 @@ class DockerLogs(Probe[Log], frozen=True, kw_only=True):
         looked = count(seen.looked, "line")
         if self.pattern is None:
             last = seen.lines[-1].text if seen.lines else ""
-            return f"{looked}: {_quoted(last)}" if last else looked
+            return f"{looked}: {quoted(last)}" if last else looked
         if not seen.matches:
             return f"none of {looked}"
-        return f"{seen.matches} of {looked}: {_counted(seen)}"
+        said = in_short(seen.matches, seen.counts, seen.commonest)
+        return f"{seen.matches} of {looked}: {said}"
 
     def _patterns(self) -> dict[str, str]:
         if self.pattern is None:
@@ -204,103 +170,18 @@ class DockerLogs(Probe[Log], frozen=True, kw_only=True):
         return params | {name: f"{time:.6f}" for name, time in at.items()}
 
 
-class Tally:
-    """Counts lines as they go by, and keeps few of them."""
-
-    def __init__(self, patterns: dict[str, str], exclude: str | None, keep: int) -> None:
-        """Nothing has gone by yet.
-
-        Args:
-            patterns: by name; a line matches that matches one of them, or any if there are none.
-            exclude: a line that matches this one does not.
-            keep: how many lines.
-        """
-        self.looked = 0
-        self._matchers = {name: matcher(pattern) for name, pattern in patterns.items()}
-        self._excluded = None if exclude is None else matcher(exclude)
-        self._all = _Span()
-        self._each = {name: _Span() for name in patterns}
-        self._kinds: dict[str, _Span] = {}
-        self._kept: deque[Line] = deque(maxlen=keep)
-
-    def add(self, line: Line) -> None:
-        """One more line."""
-        self.looked += 1
-        if self._excluded is not None and self._excluded(line.text):
-            return
-        names = [name for name, matches in self._matchers.items() if matches(line.text)]
-        if self._matchers and not names:
-            return
-        for name in names:
-            self._each[name].add(line)
-        self._all.add(line)
-        kind = _kind(line.text[:TEXT_LIMIT])
-        if kind in self._kinds or len(self._kinds) < KINDS_LIMIT:
-            self._kinds.setdefault(kind, _Span()).add(line)
-        self._kept.append(Line(line.time, line.stream, _short(line.text, TEXT_LIMIT)))
-
-    def log(self, container: Container) -> Log:
-        """What it came to."""
-        common = sorted(self._kinds.values(), key=lambda span: -span.count)[:COMMONEST]
-        return Log(
-            container=container.name,
-            id=container.id,
-            looked=self.looked,
-            matches=self._all.count,
-            first=self._all.first,
-            last=self._all.last,
-            counts={name: span.hits for name, span in self._each.items() if name},
-            commonest=[Kind(count=span.count, text=span.text) for span in common],
-            lines=list(self._kept),
-        )
-
-
-class _Span:
-    """How many lines, from when to when, and how the last one went."""
-
-    __slots__ = ("count", "first", "last", "text")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first: str | None = None
-        self.last: str | None = None
-        self.text = ""
-
-    def add(self, line: Line) -> None:
-        self.count += 1
-        self.first = self.first or line.time
-        self.last = line.time or self.last
-        self.text = _short(line.text, TEXT_LIMIT)
-
-    @property
-    def hits(self) -> Hits:
-        return Hits(count=self.count, first=self.first, last=self.last)
-
-
-def _kind(text: str) -> str:
-    """The same for lines that differ in their numbers only."""
-    kind = text.translate(_DIGITS)
-    while "00" in kind:
-        kind = kind.replace("00", "0")
-    return kind
-
-
-def _counted(seen: Log) -> str:
-    if seen.counts:
-        hits = sorted(seen.counts.items(), key=lambda each: -each[1].count)
-        return ", ".join(f"{name} × {each.count}" for name, each in hits if each.count)
-    first = seen.commonest[0]
-    times = f" × {first.count}" if first.count > 1 else ""
-    more = " …" if first.count < seen.matches else ""
-    return f"{_quoted(first.text)}{times}{more}"
-
-
-def _quoted(text: str) -> str:
-    return f'"{_short(text.strip(), SUMMARY_WIDTH)}"'
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _log(tally: Tally[Line], container: Container) -> Log:
+    return Log(
+        container=container.name,
+        id=container.id,
+        looked=tally.looked,
+        matches=tally.all.count,
+        first=tally.all.first,
+        last=tally.all.last,
+        counts=tally.counts,
+        commonest=tally.commonest,
+        lines=tally.lines,
+    )
 
 
 EXAMPLE = """

@@ -152,8 +152,9 @@ def in_short(matches: int, counts: Mapping[str, Hits], commonest: list[Kind]) ->
         hits = sorted(counts.items(), key=lambda each: -each[1].count)
         return ", ".join(f"{name} × {each.count}" for name, each in hits if each.count)
     first = commonest[0]
+    times = f" × {first.count}" if first.count > 1 else ""
     more = " …" if first.count < matches else ""
-    return f"{quoted(first.text)} × {first.count}{more}"
+    return f"{quoted(first.text)}{times}{more}"
 
 
 def quoted(text: str) -> str:
