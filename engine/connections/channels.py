@@ -11,7 +11,7 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_CHANNEL_WINDOW_ADJUST
 
 if TYPE_CHECKING:
-    from engine.connections.output import Marked
+    from engine.connections.output import Ending
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class Drain:
     """
 
     channel: Any
-    sink: Marked
+    sink: Ending
     ended: threading.Event
 
     def feed(self, data: bytes) -> None:
@@ -44,7 +44,7 @@ class Drain:
             self.ended.set()
 
 
-def drain(channel: Any, stdout: Marked, stderr: Marked) -> threading.Event:
+def drain(channel: Any, stdout: Ending, stderr: Ending) -> threading.Event:
     """Let a channel's output run into sinks, before its command is started.
 
     Returns:
@@ -69,14 +69,6 @@ def request_exec(channel: Any, line: str) -> None:
     message.add_string(line)
     channel._event_pending()
     channel.transport._send_user_message(message)
-
-
-def exit_status(channel: paramiko.Channel) -> int | None:
-    """The command's status, negative for a signal's number; None while none has come."""
-    by_signal = getattr(channel, "ended_by", 0)
-    if by_signal:
-        return -int(by_signal)
-    return channel.exit_status if channel.exit_status >= 0 else None
 
 
 def on_channel_request(channel: Any, m: Any) -> None:

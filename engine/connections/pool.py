@@ -6,14 +6,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from engine.connections.entrance import SessionRefused
 from engine.connections.session import NoShell, Shell
-from engine.connections.sessions import SessionRefused
 from engine.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
     from engine.connections.base import Argv, Finished, Script
+    from engine.connections.entrance import Entrance
     from engine.connections.output import Outputs
-    from engine.connections.sessions import Sessions
 
 SHELLS = 8
 """Of one host at once: sshd's MaxSessions is 10 by default, and what ends an overdue command needs
@@ -30,7 +30,7 @@ class Shells:
         sessions: of the host.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Entrance) -> None:
         """Open none yet."""
         self._sessions = sessions
         self._changed = threading.Condition()

@@ -7,8 +7,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
+from engine.connections import files, refusals
 from engine.connections import platform as platforms
-from engine.connections import refusals
 from engine.connections.base import (
     Address,
     Argv,
@@ -39,19 +39,6 @@ if TYPE_CHECKING:
 
 _PROBE_TIME = 30.0
 """Seconds for the question what the host is, and for why it refused something."""
-
-PUT = """\
-[ -d "$1" ] && { echo "Is a directory" >&2; exit 1; }
-temporary=$(mktemp "$1.XXXXXX") || exit
-trap 'rm -f -- "$temporary"' EXIT
-cat >"$temporary" || exit
-size=$(wc -c <"$temporary") || exit
-[ "$size" -eq "$3" ] || { echo "only $size of $3 bytes arrived" >&2; exit 1; }
-chmod "$2" "$temporary" && mv -f -- "$temporary" "$1"
-"""
-"""Arguments: path, mode in octal, size. A link that dies on the way is an early end of file."""
-
-_GET = 'LC_ALL=C exec head -c "$2" -- "$1"'
 
 
 class SshConnection:
@@ -178,20 +165,13 @@ class SshConnection:
 
     def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
         """As in `Connection`."""
-        script = Script(PUT, (path, f"{mode:o}", str(len(data))))
-        self._file(f"put {path}", script, data, timeout, keep=None)
+        finished = self._run(files.put(path, mode, len(data)), data, timeout, Outputs())
+        files.check(f"put {path}", finished)
 
     def get(self, path: str, limit: int, *, timeout: float) -> bytes:
         """As in `Connection`."""
-        script = Script(_GET, (path, str(limit)))
-        return self._file(f"get {path}", script, b"", timeout, keep=limit)
-
-    def _file(
-        self, what: str, script: Script, stdin: bytes, timeout: float, keep: int | None
-    ) -> bytes:
-        finished = self._run(script, stdin, timeout, Outputs(keep=keep))
-        if finished.status != 0:
-            raise HostError(f"{what}: {finished.stderr.text.strip() or 'failed'}")
+        finished = self._run(files.get(path, limit), b"", timeout, Outputs(keep=limit))
+        files.check(f"get {path}", finished)
         return finished.stdout.head
 
     def interrupt(self) -> None:
