@@ -13,6 +13,9 @@ from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_CHANNEL_WINDOW_ADJUST
 if TYPE_CHECKING:
     from engine.connections.output import Ending
 
+_NO_ECHO = b"\x35\0\0\0\0\x48\0\0\0\0\0"
+"""RFC 4254, 8: neither ECHO nor ONLCR; the end."""
+
 
 @dataclass(slots=True)
 class Drain:
@@ -50,8 +53,18 @@ def drain(channel: Any, stdout: Ending, stderr: Ending) -> threading.Event:
     Returns:
         What is set when both have ended.
     """
-    ended = threading.Event()
+    drain_output(channel, stdout)
+    return drain_errors(channel, stderr)
+
+
+def drain_output(channel: Any, stdout: Ending) -> None:
+    """The same for stdout alone."""
     channel.in_buffer = Drain(channel, stdout, threading.Event())
+
+
+def drain_errors(channel: Any, stderr: Ending) -> threading.Event:
+    """The same for stderr alone, which ends last."""
+    ended = threading.Event()
     channel.in_stderr_buffer = Drain(channel, stderr, ended)
     return ended
 
@@ -68,6 +81,20 @@ def request_exec(channel: Any, line: str) -> None:
     message.add_boolean(True)
     message.add_string(line)
     channel._event_pending()
+    channel.transport._send_user_message(message)
+
+
+def request_terminal(channel: Any) -> None:
+    """Let the command that is started next have a terminal; it may do without if there is none."""
+    message = paramiko.Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string("pty-req")
+    message.add_boolean(False)
+    message.add_string("dumb")
+    for size in (80, 24, 0, 0):
+        message.add_int(size)
+    message.add_string(_NO_ECHO)
     channel.transport._send_user_message(message)
 
 

@@ -11,8 +11,12 @@ from engine.errors import HostError, LinkLost
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from engine.connections.output import Ending
+
+    Hear = Callable[[Callable[[int], bytes], Ending], object]
+    """Reads a session's stdout with what receives so many bytes, and feeds it on."""
 
 _CHUNK = 1024 * 1024
 
@@ -100,6 +104,7 @@ class Entrance(Protocol):
         deadline: float,
         *,
         line: str = shells.LOGIN_LINE,
+        hear: Hear | None = None,
     ) -> Entered:
         """Open a session and start a shell in it, without waiting for an answer of it.
 
@@ -108,16 +113,30 @@ class Entrance(Protocol):
             stderr: likewise.
             deadline: on the monotonic clock.
             line: for the account's own shell.
+            hear: reads stdout; unless given, all of it goes to the sink as it comes.
 
         Raises:
             Unreachable: the link is gone.
             SessionRefused: the server allows no more of them.
+            BecomeRefused: the host does not let us act as the account.
             DeadlineExceeded: the time was over; nothing was run.
         """
         ...
 
     def lost(self) -> LinkLost:
         """The error of a command that the link died under."""
+        ...
+
+
+class Login(Entrance, Protocol):
+    """Opens sessions of the account that we are without further ado."""
+
+    def enter_terminal(self, output: Ending, deadline: float, line: str) -> Channel:
+        """As `enter`, with a terminal, which shows nothing of what it is sent."""
+        ...
+
+    def cut_off(self, channel: Channel) -> bool:
+        """Whether it has ended because the link did, or we wanted it to."""
         ...
 
 

@@ -151,6 +151,10 @@ class Shell:
         if end_group(self._sessions, self._pid):
             self._heard.wait(LINGER)
 
+    def runs_as(self, entrance: Entrance) -> bool:
+        """Whether its commands run as the account of this entrance."""
+        return self._sessions is entrance
+
     @property
     def alive(self) -> bool:
         """Whether it is still there, as far as is known."""

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from engine.connections import shells
 from engine.connections.channels import (
     drain,
+    drain_errors,
+    drain_output,
     request_exec,
+    request_terminal,
 )
 from engine.connections.entrance import Entered, SessionRefused, time_left
 from engine.connections.transport import LinkDown, OpenRefused, OpenTimeout
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     import paramiko
 
+    from engine.connections.entrance import Channel, Hear
     from engine.connections.output import Ending
     from engine.connections.transport import Link
 
@@ -80,12 +84,30 @@ class Sessions:
         deadline: float,
         *,
         line: str = shells.LOGIN_LINE,
+        hear: Hear | None = None,
     ) -> Entered:
         """As in `Entrance`."""
         channel = self.open(time_left(deadline))
-        ended = drain(channel, stdout, stderr)
+        if hear is None:
+            ended = drain(channel, stdout, stderr)
+        else:
+            ended = drain_errors(channel, stderr)
+            hear(channel.recv, stdout)
         request_exec(channel, line)
         return Entered(channel, ended)
+
+    def enter_terminal(self, output: Ending, deadline: float, line: str) -> paramiko.Channel:
+        """As in `Login`."""
+        channel = self.open(time_left(deadline))
+        drain_output(channel, output)
+        request_terminal(channel)
+        request_exec(channel, line)
+        return channel
+
+    def cut_off(self, channel: Channel) -> bool:
+        """As in `Login`."""
+        del channel
+        return not self.alive
 
     def lost(self) -> LinkLost:
         """The error of a command that the link died under."""

@@ -1,0 +1,157 @@
+"""Acting as another account: who says so, and what one host's refusal means for the whole run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from engine.connections.base import Become
+from engine.connections.methods import NeedsTerminal
+from engine.errors import BecomeRefused, DeadlineExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
+
+    from engine.connections.base import BecomeMethod, Platform
+
+    T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BecomeSaid:
+    """What one source says of it: a host's variables, a task, the command line.
+
+    Args:
+        become: whether to; None where nothing is said.
+        user: as whom.
+        method: how to get there.
+        password: for the method's prompt.
+    """
+
+    become: bool | None = None
+    user: str | None = None
+    method: BecomeMethod | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+def settled(*sources: BecomeSaid) -> Become | None:
+    """As whom to act, by the first source that says something, for each part; None: as we are."""
+    if not next((one.become for one in sources if one.become is not None), False):
+        return None
+    return Become(
+        user=next((one.user for one in sources if one.user is not None), "root"),
+        method=next((one.method for one in sources if one.method is not None), "sudo"),
+        password=next((one.password for one in sources if one.password is not None), None),
+    )
+
+
+def needed(become: Become, platform: Platform, where: str) -> bool:
+    """Whether there is anything to do to act as this account.
+
+    Args:
+        become: as whom.
+        platform: of the host, with the account that we are.
+        where: for the message.
+
+    Raises:
+        BecomeRefused: the host has no way to.
+    """
+    if platform.family == "windows":
+        raise BecomeRefused(
+            f"{where}: become is not supported on Windows hosts: log in as the account that is "
+            f"needed (ansible_user), and say become: false for this host"
+        )
+    return platform.user != become.user
+
+
+class Ladder:
+    """The way to one account on one host, by one method.
+
+    The first climb is alone: only once it has led to the account may others go the same way at
+    once. What refused it is remembered, for a wrong password that is tried again and again locks
+    the account.
+
+    Args:
+        become: as whom.
+    """
+
+    def __init__(self, become: Become) -> None:
+        """Nobody has tried yet."""
+        self.become = become
+        self._lock = threading.Lock()
+        self._proven = False
+        self._terminal = False
+        self._refused: str | None = None
+
+    def climb(self, attempt: Callable[[bool], T], deadline: float) -> T:
+        """Go up.
+
+        Args:
+            attempt: does so, with a terminal or without.
+            deadline: on the monotonic clock.
+
+        Returns:
+            What the attempt returned.
+
+        Raises:
+            BecomeRefused: now or before, in the same words.
+            DeadlineExceeded: another climb took all of the time.
+        """
+        if not self._proven:
+            with self._alone(deadline):
+                self._check()
+                if not self._proven:
+                    return self._attempt(attempt)
+        self._check()
+        return self._attempt(attempt)
+
+    def _check(self) -> None:
+        if self._refused is not None:
+            raise BecomeRefused(self._refused)
+
+    def _attempt(self, attempt: Callable[[bool], T]) -> T:
+        try:
+            done = self._with_what_it_needs(attempt)
+        except BecomeRefused as refusal:
+            self._refused = refusal.message
+            raise
+        self._proven = True
+        return done
+
+    def _with_what_it_needs(self, attempt: Callable[[bool], T]) -> T:
+        if not self._terminal:
+            try:
+                return attempt(False)
+            except NeedsTerminal:
+                self._terminal = True
+        return attempt(True)
+
+    @contextmanager
+    def _alone(self, deadline: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise DeadlineExceeded(
+                f"{self.become.method} to {self.become.user} was still being tried for another "
+                f"task; nothing was run"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+class Ladders:
+    """One host's ladders; they outlive its links, and so does what they remember."""
+
+    def __init__(self) -> None:
+        """None is needed yet."""
+        self._lock = threading.Lock()
+        self._ladders: dict[Become, Ladder] = {}
+
+    def to(self, become: Become) -> Ladder:
+        """The one to an account."""
+        with self._lock:
+            return self._ladders.setdefault(become, Ladder(become))
