@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from engine.connections.base import Become
+from engine.connections.base import Become, BecomeMethod
 from engine.connections.methods import NeedsTerminal
 from engine.errors import BecomeRefused, DeadlineExceeded
 
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeVar
 
-    from engine.connections.base import BecomeMethod, Platform
+    from engine.connections.base import Platform
 
     T = TypeVar("T")
+
+
+METHODS: tuple[BecomeMethod, ...] = get_args(BecomeMethod)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,17 @@ def settled(*sources: BecomeSaid) -> Become | None:
         method=next((one.method for one in sources if one.method is not None), "sudo"),
         password=next((one.password for one in sources if one.password is not None), None),
     )
+
+
+def is_account(text: str) -> bool:
+    """Whether a text can be an account's name; sudo takes `#1001`, too."""
+    return re.fullmatch(r"[^-\s:/][^\s:/]*", text) is not None
+
+
+def as_method(text: str) -> BecomeMethod | None:
+    """A method by its name, or by the name of Ansible's plugin for it; None: there is no such."""
+    own = text.rpartition(".")[2]
+    return next((method for method in METHODS if method == own), None)
 
 
 def needed(become: Become, platform: Platform, where: str) -> bool:
