@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 from engine.connections.base import Become, BecomeMethod
-from engine.connections.methods import NeedsTerminal
+from engine.connections.methods import NeedsTerminal, PasswordRefused
 from engine.errors import BecomeRefused, DeadlineExceeded
 
 if TYPE_CHECKING:
@@ -83,21 +83,30 @@ def needed(become: Become, platform: Platform, where: str) -> bool:
     return platform.user != become.user
 
 
+class _Password:
+    """What is known of a password: nothing, that it is right, or why it must not be tried again."""
+
+    def __init__(self) -> None:
+        self.trying = threading.Lock()
+        self.refused: str | None = None
+
+
 class Ladder:
     """The way to one account on one host, by one method.
 
     The first climb is alone: only once it has led to the account may others go the same way at
     once. What refused it is remembered, for a wrong password that is tried again and again locks
-    the account.
+    the account. What has the same password shares that.
 
     Args:
         become: as whom.
+        password: what is known of it.
     """
 
-    def __init__(self, become: Become) -> None:
+    def __init__(self, become: Become, password: _Password | None = None) -> None:
         """Nobody has tried yet."""
         self.become = become
-        self._lock = threading.Lock()
+        self._password = password or _Password()
         self._proven = False
         self._terminal = False
         self._refused: str | None = None
@@ -125,12 +134,16 @@ class Ladder:
         return self._attempt(attempt)
 
     def _check(self) -> None:
-        if self._refused is not None:
-            raise BecomeRefused(self._refused)
+        refused = self._refused or self._password.refused
+        if refused is not None:
+            raise BecomeRefused(refused)
 
     def _attempt(self, attempt: Callable[[bool], T]) -> T:
         try:
             done = self._with_what_it_needs(attempt)
+        except PasswordRefused as refusal:
+            self._password.refused = refusal.message
+            raise
         except BecomeRefused as refusal:
             self._refused = refusal.message
             raise
@@ -147,7 +160,7 @@ class Ladder:
 
     @contextmanager
     def _alone(self, deadline: float) -> Iterator[None]:
-        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        if not self._password.trying.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise DeadlineExceeded(
                 f"{self.become.method} to {self.become.user} was still being tried for another "
                 f"task; nothing was run"
@@ -155,7 +168,7 @@ class Ladder:
         try:
             yield
         finally:
-            self._lock.release()
+            self._password.trying.release()
 
 
 class Ladders:
@@ -165,8 +178,15 @@ class Ladders:
         """None is needed yet."""
         self._lock = threading.Lock()
         self._ladders: dict[Become, Ladder] = {}
+        self._passwords: dict[tuple[str | None, ...], _Password] = {}
 
     def to(self, become: Become) -> Ladder:
         """The one to an account."""
+        # sudo and doas ask for the login account's password, whoever it is to become.
+        whose = become.user if become.method == "su" else None
         with self._lock:
-            return self._ladders.setdefault(become, Ladder(become))
+            if become not in self._ladders:
+                key = (whose, become.password)
+                password = self._passwords.setdefault(key, _Password())
+                self._ladders[become] = Ladder(become, password)
+            return self._ladders[become]

@@ -116,8 +116,8 @@ class Conversation:
         heard = f"; it said: {words}" if words else ""
         if answered:
             # Hung up on now, it may be counted as a wrong password.
-            return self._call.refused(
-                f"it took the password and did not go on in time{heard}; it is not tried again"
+            return self._call.password_refused(
+                f"it took the password and said no more in time{heard}"
             )
         if until < deadline:
             return self._call.refused(f"no prompt and no answer within {PATIENCE:g} s{heard}")

@@ -50,6 +50,10 @@ class NeedsTerminal(Exception):
     """The method does nothing without a terminal; it has not asked for a password yet."""
 
 
+class PasswordRefused(BecomeRefused):
+    """The password was given and has not led there; it must not be given again."""
+
+
 def _nonce() -> str:
     return secrets.token_hex(_NONCE)
 
@@ -109,11 +113,15 @@ class Call:
         """It asks, and we have none."""
         return self.refused("it wants a password: -K asks for it, or set ansible_become_password")
 
-    def wrong_password(self) -> BecomeRefused:
+    def wrong_password(self) -> PasswordRefused:
         """It asks again, or says so."""
         whose = self.become.user if self.become.method == "su" else "the login account"
-        return self.refused(
-            f"the password is wrong: it takes that of {whose}; it is not tried again in this run"
+        return self.password_refused(f"the password is wrong: it takes that of {whose}")
+
+    def password_refused(self, why: str) -> PasswordRefused:
+        """The password has not led there, and would lead nowhere else."""
+        return PasswordRefused(
+            f"{self.where}: {self.become.method}: {why}; it is not tried again in this run"
         )
 
     def ended(self, said: bytes) -> Exception:

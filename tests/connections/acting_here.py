@@ -20,12 +20,14 @@ from engine.errors import DeadlineExceeded, HostError
 
 def main() -> None:
     """Do it."""
-    become = Become(**json.loads(sys.stdin.read()))
+    told = json.loads(sys.stdin.read())
+    act = climb_interrupted if told.pop("interrupt", False) else done
+    become = Become(**told)
     others = leftovers()
     connection = LocalConnection()
     said: dict[str, Any] = {"platform": connection.platform.user}
     try:
-        said |= done(connection, become)
+        said |= act(connection, become)
     except HostError as error:
         said["error"] = f"{type(error).__name__}: {error.message}"
     connection.close()
@@ -90,6 +92,20 @@ def interrupted(connection: LocalConnection, become: Become) -> int:
     connection.interrupt()
     thread.join(20)
     return statuses[0]
+
+
+def climb_interrupted(connection: LocalConnection, become: Become) -> dict[str, Any]:
+    """What becomes of a command whose password is still being looked at."""
+    threading.Thread(target=interrupt_a_climb, args=(connection,), daemon=True).start()
+    connection.run(Script("echo no"), timeout=60, become=become)
+    return {}
+
+
+def interrupt_a_climb(connection: LocalConnection) -> None:
+    """Wait until a password was given, and interrupt."""
+    while not Path("/srv/passwords").read_text():
+        time.sleep(0.02)
+    connection.interrupt()
 
 
 def leftovers() -> set[str]:

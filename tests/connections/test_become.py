@@ -11,7 +11,7 @@ import pytest
 
 from engine.connections.base import Argv, Become, BecomeMethod, Script
 from engine.connections.links import Links
-from engine.errors import BecomeRefused, DeadlineExceeded, HostError
+from engine.errors import BecomeRefused, DeadlineExceeded, HostError, Unreachable
 from tests.connections.helpers import Resources, eventually, settings_for
 from tests.lab.accounts import NO_SHELL, OTHER, PASSWORD, ROOT_PASSWORD, passwords
 
@@ -351,6 +351,19 @@ def test_a_password_that_gets_no_answer_is_not_sent_again(
 ) -> None:
     connection, root = enter("slow"), Become(password=PASSWORD)
     for _ in range(2):
-        with pytest.raises(BecomeRefused, match="it took the password and did not go on in time"):
+        with pytest.raises(BecomeRefused, match="it took the password and said no more in time"):
             connection.run(Script("echo no"), timeout=1, become=root)
     assert passwords(host) == ["sudo slow"]
+
+
+def test_an_interrupt_ends_a_climb_and_nothing_is_held_against_it(
+    host: Host, enter: Callable[..., Connection]
+) -> None:
+    connection, root = enter("slow"), Become(password=PASSWORD)
+    with ThreadPoolExecutor() as pool:
+        climbing = pool.submit(connection.run, Script("echo no"), timeout=60, become=root)
+        assert eventually(lambda: passwords(host) == ["sudo slow"])
+        connection.interrupt()
+        with pytest.raises(Unreachable, match="the connection was cut off; nothing was run"):
+            climbing.result(20)
+    assert text(connection, Argv(("id", "-un")), None) == "slow\n"

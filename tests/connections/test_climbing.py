@@ -106,7 +106,8 @@ ENDS: list[tuple[BecomeMethod, str, str]] = [
 def test_the_end_of_a_call_is_explained(method: BecomeMethod, said: str, meaning: str) -> None:
     error = call(method).ended(said.encode())
     assert isinstance(error, BecomeRefused)
-    assert error.message.startswith(f"{WHERE}: {method} to app: ")
+    about = "" if meaning.startswith("the password is wrong") else " to app"
+    assert error.message.startswith(f"{WHERE}: {method}{about}: ")
     assert meaning in error.message
     assert "unable to resolve" not in error.message
 
@@ -267,7 +268,7 @@ def test_a_password_without_an_answer_is_a_refusal() -> None:
     talk = Talk(call())
     talk.replies = ["Verification code: "]
     talk.says(talk.call.prompt)
-    with pytest.raises(BecomeRefused, match=r"did not go on in time; it said: Verification code:"):
+    with pytest.raises(BecomeRefused, match=r"said no more in time; it said: Verification code:"):
         talk.hold(0.05)
 
 
@@ -370,6 +371,39 @@ def test_each_account_method_and_password_has_its_own() -> None:
     assert ladders.to(Become()) is ladders.to(Become())
     others = [Become("app"), Become(method="su"), Become(password="x"), Become()]
     assert len({id(ladders.to(one)) for one in others}) == 4
+
+
+def test_a_password_that_was_refused_is_not_tried_for_another_account() -> None:
+    ladders = Ladders()
+    tried: list[str] = []
+
+    def attempt(user: str, method: BecomeMethod, password: str) -> str:
+        def refuse(_: bool) -> None:
+            tried.append(f"{method} {user}")
+            raise call(method).wrong_password()
+
+        with pytest.raises(BecomeRefused) as caught:
+            ladders.to(Become(user, method, password)).climb(refuse, soon())
+        return caught.value.message
+
+    first = attempt("root", "sudo", "wrong")
+    assert attempt("app", "sudo", "wrong") == first
+    assert attempt("app", "doas", "wrong") == first  # it is the login account's for both
+    attempt("app", "sudo", "another")
+    attempt("app", "su", "wrong")  # of which it is another one's
+    attempt("root", "su", "wrong")
+    assert tried == ["sudo root", "sudo app", "su app", "su root"]
+
+
+def test_a_rule_that_refuses_one_account_says_nothing_of_others() -> None:
+    ladders = Ladders()
+
+    def refuse(_: bool) -> None:
+        raise BecomeRefused("no rule")
+
+    with pytest.raises(BecomeRefused, match="no rule"):
+        ladders.to(Become("app", password="right")).climb(refuse, soon())
+    assert ladders.to(Become("other", password="right")).climb(lambda _: 7, soon()) == 7
 
 
 # ── whether, and as whom ──────────────────────────────────────────────────────────────────────
