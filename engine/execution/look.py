@@ -59,14 +59,22 @@ class Looker:
     def __init__(
         self,
         order: Order,
-        connection: Connection,
+        connect: Callable[[Task, Mapping[str, Any]], Connection],
         templates: Templates,
         tell: Callable[[Event], None],
         stopped: threading.Event,
     ) -> None:
-        """Look for this order; say each of several looks through `tell`."""
+        """Look for this order; say each of several looks through `tell`.
+
+        Args:
+            order: whose tasks look.
+            connect: the host's connection, as a task with such names in scope uses it.
+            templates: renders and evaluates.
+            tell: makes an event known.
+            stopped: is set when the run is to stop.
+        """
         self._order = order
-        self._connection = connection
+        self._connect = connect
         self._templates = templates
         self._tell = tell
         self._stopped = stopped
@@ -92,7 +100,8 @@ class Looker:
         """
         scope = Scope(data, self._order.texts, self._templates)
         times = timing(task, self._templates, scope)
-        once = partial(self._once, task, module, data, times.timeout or PROBE_TIMEOUT)
+        connection = self._connect(task, scope)
+        once = partial(self._once, task, module, data, connection, times.timeout or PROBE_TIMEOUT)
         say = partial(self._say, task.id, name_of(task, self._templates, scope))
         if times.hold is not None:
             return self._hold(once, say, times.hold, times.every)
@@ -106,9 +115,10 @@ class Looker:
         task: Task,
         module: Observing[Any],
         data: Mapping[str, Any],
+        connection: Connection,
         timeout: float,
     ) -> Sight:
-        target = Target(self._order.host, self._connection, Deadline(timeout))
+        target = Target(self._order.host, connection, Deadline(timeout))
         try:
             seen = module.observe(target)
         except HostError as error:

@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from engine.contract import Action, Change, Deadline, Observing, Record, Target, to_plain
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from engine.connections.links import Links
     from engine.contract import Module
     from engine.events import Event, Status
+    from engine.execution.becoming import Becoming
     from engine.language.templates import Templates
     from engine.registry import Registry
 
@@ -52,6 +54,7 @@ class Worker:
         links: Links,
         registry: Registry,
         templates: Templates,
+        becoming: Becoming,
         tell: Callable[[Event], None],
     ) -> None:
         """Work on these hosts with these modules.
@@ -60,11 +63,13 @@ class Worker:
             links: the hosts' connections.
             registry: the modules.
             templates: renders their arguments.
+            becoming: knows as whom a task acts.
             tell: makes an event known; for an `Intent` it returns when it is durable.
         """
         self._links = links
         self._registry = registry
         self._templates = templates
+        self._becoming = becoming
         self._tell = tell
         self._stopped = threading.Event()
         self._revived = threading.Event()
@@ -130,13 +135,13 @@ class Worker:
         self._tell(TaskStarted(phase=order.phase, task=task.id, name=order.name, host=order.host))
         scope = Scope(order.data, order.texts, self._templates)
         module = self._templates.arguments(self._registry[task.module], task.args, scope)
-        connection = self._links.get(order.host)
-        looker = Looker(order, connection, self._templates, self._tell, self._stopped)
+        connect = partial(self._becoming.connection, self._links.get(order.host), order.host)
+        looker = Looker(order, connect, self._templates, self._tell, self._stopped)
         if task.kind == "probe":
             assert isinstance(module, Observing)
             return self._probe(order, looker, module)
         timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
-        target = Target(order.host, connection, Deadline(timeout))
+        target = Target(order.host, connect(task, scope), Deadline(timeout))
         if order.unknown is not None and _observable(module):
             settled = module.confirm(target, order.unknown) is None
             if settled:
@@ -184,11 +189,11 @@ class Worker:
             done = module.apply(target, change)
             wrong = module.confirm(target, change) if _observable(module) else None
         except (LinkLost, DeadlineExceeded) as error:
-            return self._settled(sent, looker, module, change, error)
+            return self._settled(sent, looker, module, target, change, error)
         except HostError as error:
             if self._stopped.is_set() or not target.connection.alive:
                 # It was cut off half-way, by us or with the link: a client sees just an end.
-                return self._settled(sent, looker, module, change, error)
+                return self._settled(sent, looker, module, target, change, error)
             failed = _failed(order, "failed", error.message, error.found)
             return replace(failed, change=change, intent=order.intent)
         except Exception as error:  # noqa: BLE001  # it may have taken effect: never lose that
@@ -201,7 +206,13 @@ class Worker:
         return self._verified(order, looker, change, _done(change, done), "")
 
     def _settled(
-        self, sent: Outcome, looker: Looker, module: Module, change: Change, error: HostError
+        self,
+        sent: Outcome,
+        looker: Looker,
+        module: Module,
+        target: Target,
+        change: Change,
+        error: HostError,
     ) -> Outcome:
         """A change that was cut off: looked at once more, never sent again."""
         message = error.message
@@ -212,10 +223,9 @@ class Worker:
         )
         if not _observable(module):
             return unknown
-        host = sent.order.host
+        again = Target(target.host, target.connection, Deadline(SETTLE))
         try:
-            target = Target(host, self._links.get(host), Deadline(SETTLE))
-            if module.confirm(target, change) is not None:
+            if module.confirm(again, change) is not None:
                 return unknown
         except HostError:
             return unknown

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from engine import inventory as inventories
 from engine.connections.base import Argv, Finished, Output
+from engine.connections.become import BecomeSaid
 from engine.errors import LinkLost
 from engine.execution.approval import Approvals
+from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
 from engine.execution.memory import Memory
@@ -49,6 +51,7 @@ class Board(FakeConnection):
         replaced_after: the command after which they have another serial number.
         dies_after: the command that is done and never answered: the link dies.
         log: the commands that it was given.
+        whom: as whom each was run.
     """
 
     switches: dict[str, str] = field(default_factory=lambda: {"main": "off"})
@@ -57,6 +60,7 @@ class Board(FakeConnection):
     replaced_after: str = ""
     dies_after: str = ""
     log: list[str] = field(default_factory=list)
+    whom: list[Become | None] = field(default_factory=list)
 
     def run(
         self,
@@ -67,8 +71,9 @@ class Board(FakeConnection):
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
-        del stdin, become, listener
+        del stdin, listener
         assert timeout > 0
+        self.whom.append(become)
         assert isinstance(command, Argv)
         word, name, *position = command.args
         self.log.append(" ".join(command.args))
@@ -141,6 +146,7 @@ class Rig:
         unknown: intents of it whose outcome nobody saw.
         extra: values of `-e`.
         selection: what is left in.
+        becoming: what the hosts' variables say of becoming another account.
     """
 
     def __init__(
@@ -155,6 +161,7 @@ class Rig:
         unknown: Mapping[Key, Intent] | None = None,
         extra: Mapping[str, Any] | None = None,
         selection: Selection | None = None,
+        becoming: Mapping[str, BecomeSaid] | None = None,
     ) -> None:
         self.events: list[Event] = []
         self.boards = {"h1": Board(), "h2": Board()}
@@ -168,7 +175,8 @@ class Rig:
         self.memory = Memory(self.plan, given, INCIDENT, self.templates, self.redactor)
         # Of the links a worker asks nothing but a host's connection.
         links = cast("Links", self.boards)
-        self.worker = Worker(links, registry, self.templates, bus.tell)
+        whom = Becoming(becoming or {}, BecomeSaid(), self.templates)
+        self.worker = Worker(links, registry, self.templates, whom, bus.tell)
         fleet = SerialFleet(self.worker.perform)
         self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, past or {})
         self.predictor = Predictor(self.stage, registry, bus.tell, unknown or {})
