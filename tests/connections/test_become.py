@@ -13,7 +13,7 @@ from engine.connections.base import Argv, Become, BecomeMethod, Script
 from engine.connections.links import Links
 from engine.errors import BecomeRefused, DeadlineExceeded, HostError, Unreachable
 from tests.connections.helpers import Resources, eventually, settings_for
-from tests.lab.accounts import NO_SHELL, OTHER, PASSWORD, ROOT_PASSWORD, passwords
+from tests.lab.accounts import HOMES, NO_SHELL, OTHER, PASSWORD, ROOT_PASSWORD, passwords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,8 +132,8 @@ def test_the_password_is_in_no_process_list(
     account, become, _ = way
     connection = enter(account)
     begun = threading.Event()
-    pool = ThreadPoolExecutor()
-    with pool:
+    host.exec(["mkfifo", "/srv/wait"], check=True)
+    with ThreadPoolExecutor() as pool:
         running = pool.submit(
             connection.run,
             Script('echo begun; cat "$1"', ("/srv/wait",)),
@@ -141,7 +141,6 @@ def test_the_password_is_in_no_process_list(
             become=become,
             listener=lambda *_: begun.set(),
         )
-        host.exec(["mkfifo", "/srv/wait"])
         assert begun.wait(20)
         script = 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ; echo >"$1"; rm "$1"'
         said = host.exec(["sh", "-c", script, "sh", "/srv/wait"]).stdout
@@ -211,7 +210,7 @@ def test_another_account_than_root(
     connection = enter(account)
     other = Become(OTHER, method, PASSWORD)
     script = Script('id -un; pwd; touch mine; ls -A; cat /etc/hostname "$1"', ("mine",))
-    assert text(connection, script, other).startswith(f"{OTHER}\n/srv/{OTHER}\nmine\n")
+    assert text(connection, script, other).startswith(f"{OTHER}\n{HOMES}/{OTHER}\nmine\n")
     with pytest.raises(DeadlineExceeded, match="it was ended"):
         connection.run(Script('trap "" TERM; sleep 65.25 & sleep 65.25'), timeout=1, become=other)
     assert "sleep 65.25" not in text(connection, Argv(("ps", "-eo", "args")), None)
@@ -220,8 +219,8 @@ def test_another_account_than_root(
 def test_several_accounts_at_once_share_the_sessions(
     host: Host, enter: Callable[..., Connection]
 ) -> None:
-    host.sshd(2250, {"MaxSessions": "3"})
-    connection = enter("asked", ansible_port=2250)
+    host.sshd(2350, {"MaxSessions": "3"})
+    connection = enter("asked", ansible_port=2350)
     whom = [None, Become(password=PASSWORD), Become(OTHER, password=PASSWORD)] * 6
 
     def name(become: Become | None) -> str:
@@ -293,7 +292,7 @@ def test_a_refusal_says_what_is_wrong(
 def test_a_method_that_is_not_there(
     host: Host, enter: Callable[..., Connection], method: BecomeMethod
 ) -> None:
-    port = 2251 + ["sudo", "su", "doas"].index(method)
+    port = 2351 + ["sudo", "su", "doas"].index(method)
     few = "mkdir -p /srv/few; ln -sf /usr/bin/id /usr/bin/uname /srv/few"
     host.exec(["sh", "-c", few], check=True)
     host.sshd(port, {"SetEnv": "PATH=/srv/few"})
@@ -303,8 +302,8 @@ def test_a_method_that_is_not_there(
 
 
 def test_a_server_without_terminals_is_told(host: Host, enter: Callable[..., Connection]) -> None:
-    host.sshd(2254, {"PermitTTY": "no"})
-    connection = enter("doasked", ansible_port=2254)
+    host.sshd(2354, {"PermitTTY": "no"})
+    connection = enter("doasked", ansible_port=2354)
     with pytest.raises(BecomeRefused, match=r"gives no terminal \(PermitTTY\)"):
         connection.run(Script("id"), timeout=20, become=Become(method="doas", password=PASSWORD))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab.accounts import ACCOUNTS, PASSWORD, ROOT_PASSWORD, passwords
+from tests.lab.accounts import ACCOUNTS, HOMES, PASSWORD, ROOT_PASSWORD, passwords
 
 if TYPE_CHECKING:
     from engine.connections.base import BecomeMethod
@@ -49,7 +49,7 @@ def acted(host: Host, account: str, become: dict[str, Any], *, left: int = 0) ->
     # The account may read as root does: Python is in a place of root's.
     reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *reads]
-    env = {"HOME": f"/srv/{account}", "PYTHONPATH": str(PROGRAM.parents[2])}
+    env = {"HOME": f"{HOMES}/{account}", "PYTHONPATH": str(PROGRAM.parents[2])}
     done = host.exec(
         [*argv, sys.executable, str(PROGRAM)], stdin=json.dumps(become), env=env, check=True
     )

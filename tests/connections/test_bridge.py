@@ -50,7 +50,7 @@ def host(lab_accounts: Lab) -> Iterator[Host]:
         links = " ".join(f"/usr/bin/{name}" for name in ("id", "uname", "grep", "su", tool))
         script = f"mkdir /srv/with-{tool} && ln -s {links} /srv/with-{tool}"
         host.exec(["sh", "-c", script], check=True)
-        host.sshd(2260 + number, {"SetEnv": f"PATH=/srv/with-{tool}"})
+        host.sshd(2360 + number, {"SetEnv": f"PATH=/srv/with-{tool}"})
     yield host
     process.stdout.close()
 
@@ -61,7 +61,7 @@ def enter(host: Host) -> Iterator[Callable[..., Connection]]:
     made: list[Links] = []
 
     def enter(account: str, tool: str = "") -> Connection:
-        port = 2260 + (*TOOLS, "docker", "none").index(tool) if tool else 22
+        port = 2360 + (*TOOLS, "docker", "none").index(tool) if tool else 22
         made.append(Links({"h1": settings_for(host, ansible_user=account, ansible_port=port)}))
         return made[-1].get("h1")
 

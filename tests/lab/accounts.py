@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PASSWORD = f"pa ss'{secrets.token_hex(6)}"
 ROOT_PASSWORD = f"ro$ot{secrets.token_hex(6)}"
 
+HOMES = "/srv/homes"
+
 OTHER = "other"
 """Whom they become besides root; it has a home and a shell."""
 NO_SHELL = "noshell"
@@ -57,13 +59,13 @@ def add_accounts(machine: Namespace) -> None:
     """Give a machine with an sshd these accounts, and the programs to become another."""
     need("sudo", "doas", "su", "chpasswd")
     lines = [
-        f"echo '{name}:x:{uid}:{uid}::/srv/{name}:{_shell(name)}' >>/etc/passwd\n"
+        f"echo '{name}:x:{uid}:{uid}::{HOMES}/{name}:{_shell(name)}' >>/etc/passwd\n"
         f"echo '{name}:x:{uid}:' >>/etc/group\n"
         f"echo '{name}:*:19000:0:99999:7:::' >>/etc/shadow\n"
-        f"mkdir -pm 700 /srv/{name} && chown {uid}:{uid} /srv/{name}\n"
+        f"mkdir -m 700 {HOMES}/{name} && chown {uid}:{uid} {HOMES}/{name}\n"
         for uid, name in enumerate(ACCOUNTS, 4801)
     ]
-    machine.exec(["sh", "-ec", "".join(lines)], check=True)
+    machine.exec(["sh", "-ec", "".join((f"mkdir {HOMES}\n", *lines))], check=True)
     words = [f"{name}:{PASSWORD}" for name in ACCOUNTS] + [f"root:{ROOT_PASSWORD}"]
     chpasswd = ["chpasswd", "-c", "SHA512", "-s", "1000"]
     machine.exec(chpasswd, stdin="\n".join(words) + "\n", check=True)
