@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 from engine.connections.base import Become, BecomeMethod
-from engine.connections.methods import NeedsTerminal, PasswordRefused
+from engine.connections.methods import NeedsTerminal, PasswordRefused, PasswordUnanswered
 from engine.errors import BecomeRefused, DeadlineExceeded
 
 if TYPE_CHECKING:
@@ -78,13 +78,13 @@ def needed(become: Become, platform: Platform, where: str) -> bool:
     if platform.family == "windows":
         raise BecomeRefused(
             f"{where}: become is not supported on Windows hosts: log in as the account that is "
-            f"needed (ansible_user), and say become: false for this host"
+            f"needed (ansible_user), and say ansible_become: false for this host"
         )
     return platform.user != become.user
 
 
 class _Password:
-    """What is known of a password: nothing, that it is right, or why it must not be tried again."""
+    """One that several ladders may share: who tries it now, and why nobody must any more."""
 
     def __init__(self) -> None:
         self.trying = threading.Lock()
@@ -141,14 +141,20 @@ class Ladder:
     def _attempt(self, attempt: Callable[[bool], T]) -> T:
         try:
             done = self._with_what_it_needs(attempt)
-        except PasswordRefused as refusal:
-            self._password.refused = refusal.message
-            raise
         except BecomeRefused as refusal:
-            self._refused = refusal.message
+            self._remember(refusal)
             raise
         self._proven = True
         return done
+
+    def _remember(self, refusal: BecomeRefused) -> None:
+        wrong = isinstance(refusal, PasswordRefused) and not isinstance(refusal, PasswordUnanswered)
+        if self._proven and not wrong:
+            return  # it has led there before, and may again
+        if isinstance(refusal, PasswordRefused):
+            self._password.refused = refusal.message
+        else:
+            self._refused = refusal.message
 
     def _with_what_it_needs(self, attempt: Callable[[bool], T]) -> T:
         if not self._terminal:

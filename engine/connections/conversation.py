@@ -115,10 +115,7 @@ class Conversation:
         words = said.decode("utf-8", "replace").strip()
         heard = f"; it said: {words}" if words else ""
         if answered:
-            # Hung up on now, it may be counted as a wrong password.
-            return self._call.password_refused(
-                f"it took the password and said no more in time{heard}"
-            )
+            return self._call.unanswered(heard)
         if until < deadline:
             return self._call.refused(f"no prompt and no answer within {PATIENCE:g} s{heard}")
         way = f"{self._call.become.method} to {self._call.become.user}"

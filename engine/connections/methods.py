@@ -54,6 +54,10 @@ class PasswordRefused(BecomeRefused):
     """The password was given and has not led there; it must not be given again."""
 
 
+class PasswordUnanswered(PasswordRefused):
+    """It was given, and no word came of it in time."""
+
+
 def _nonce() -> str:
     return secrets.token_hex(_NONCE)
 
@@ -98,16 +102,16 @@ class Call:
         return int(found[1]) if found else None
 
     def asks(self, said: bytes) -> bool:
-        """Whether it waits for a password."""
+        """Whether it waits for a password: a prompt is the last that is said."""
         if self.become.method == "sudo":
-            return self.prompt.encode() in said
+            return said.endswith(self.prompt.encode())
         return _PROMPT.search(said) is not None
 
     # ── what its end means ────────────────────────────────────────────────────────────────────
 
     def refused(self, reason: str) -> BecomeRefused:
         """The error, with who refused what."""
-        return BecomeRefused(f"{self.where}: {self.become.method} to {self.become.user}: {reason}")
+        return BecomeRefused(f"{self._by} to {self.become.user}: {reason}")
 
     def no_password(self) -> BecomeRefused:
         """It asks, and we have none."""
@@ -116,13 +120,18 @@ class Call:
     def wrong_password(self) -> PasswordRefused:
         """It asks again, or says so."""
         whose = self.become.user if self.become.method == "su" else "the login account"
-        return self.password_refused(f"the password is wrong: it takes that of {whose}")
+        why = f"the password is wrong: it takes that of {whose}"
+        return PasswordRefused(f"{self._by}: {why}; it is not tried again in this run")
 
-    def password_refused(self, why: str) -> PasswordRefused:
-        """The password has not led there, and would lead nowhere else."""
-        return PasswordRefused(
-            f"{self.where}: {self.become.method}: {why}; it is not tried again in this run"
-        )
+    def unanswered(self, heard: str) -> PasswordUnanswered:
+        """It took the password. Hung up on now, it may count it as a wrong one."""
+        why = f"it took the password and said no more in time{heard}"
+        return PasswordUnanswered(f"{self._by}: {why}; it is not tried again in this run")
+
+    @property
+    def _by(self) -> str:
+        # Without the account: what a password does not open for one, it opens for no other.
+        return f"{self.where}: {self.become.method}"
 
     def ended(self, said: bytes) -> Exception:
         """It ended before we were there, with these words."""

@@ -122,7 +122,7 @@ class Shells:
                 done_with.append(shell)
             if len(self._left) > _LEFT:
                 done_with.append(self._left.pop(0))
-            self._changed.notify()
+            self._changed.notify_all()  # who waits may want another account's, or none any more
         for one in done_with:
             one.close()
 

@@ -208,6 +208,14 @@ def test_sudo_is_answered_at_its_own_prompt_alone() -> None:
     assert talk.answers == [b"hunter2\n"]
 
 
+def test_a_prompt_that_is_shown_as_part_of_a_call_is_none() -> None:
+    talk = Talk(call())
+    talk.says(f"+ exec sudo -S -p {talk.call.prompt} -H -u app\n")
+    talk.arrives()
+    assert talk.hold() == 4711
+    assert talk.answers == []
+
+
 def test_who_is_not_asked_says_nothing() -> None:
     talk = Talk(call())
     talk.arrives()
@@ -311,6 +319,39 @@ def test_other_failures_are_not_remembered() -> None:
         with pytest.raises(DeadlineExceeded):
             ladder.climb(late, soon())
     assert ladder.climb(lambda _: 7, soon()) == 7
+
+
+def test_what_has_led_there_once_is_tried_again_unless_the_password_is_wrong() -> None:
+    ladder = Ladder(Become(password=HUNTER))
+    assert ladder.climb(lambda _: "there", soon()) == "there"
+    ends: list[BecomeRefused] = [
+        BecomeRefused("no process to be had"),
+        call().unanswered(""),
+        call().wrong_password(),
+    ]
+
+    def attempt(_: bool) -> None:
+        raise ends.pop(0)
+
+    for why in ("no process", "said no more in time", "password is wrong", "password is wrong"):
+        with pytest.raises(BecomeRefused, match=why):
+            ladder.climb(attempt, soon())
+    assert ends == []
+
+
+def test_a_password_without_an_answer_is_remembered_of_the_first_climb() -> None:
+    ladders = Ladders()
+
+    attempts: list[bool] = []
+
+    def attempt(terminal: bool) -> None:
+        attempts.append(terminal)
+        raise call().unanswered("")
+
+    for user in ("root", "root", "app"):
+        with pytest.raises(BecomeRefused, match="said no more in time"):
+            ladders.to(Become(user, password=HUNTER)).climb(attempt, soon())
+    assert attempts == [False]
 
 
 def test_a_terminal_that_was_wanted_once_is_had_from_then_on() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.end_to_end.containers import started_at, stuck_backend
-from tests.end_to_end.hosts import fetch
+from tests.end_to_end.hosts import actor, fetch
 from tests.end_to_end.quell import PLAYBOOKS, finish, results
 from tests.end_to_end.test_secrets import in_files
 from tests.lab.accounts import OTHER, PASSWORD, passwords
@@ -180,6 +180,23 @@ def test_a_container_is_restarted_by_who_may_not_speak_with_docker(
         assert ended.code == 0, ended.stderr
         assert started_at(host, name) > before
         assert fetch(host, port, path) == (200, "ready")
+
+
+def test_a_process_of_roots_is_ended_by_who_may_not_see_it(
+    quell: Quell, inventory: Path, tmp_path: Path, host: Host, port: int
+) -> None:
+    path = tmp_path / "port.yml"
+    path.write_text(f"name: Port\nhosts: app\nmitigate: [port_kill: {port}]\n")
+    logged_in_as(inventory, "free")
+    with actor(host, "stale", port):
+        refused = quell("run", path, "-i", inventory, "--yes")
+        assert refused.code == 2
+        assert f"port {port} is held by a process of uid 0 that free may not look" in refused.stderr
+        assert fetch(host, port)[0] == 503
+        ended = quell("run", path, "-i", inventory, "--yes", "-b")
+        assert ended.code == 0, ended.stderr
+        with pytest.raises(RuntimeError, match="Connection refused"):
+            fetch(host, port)
 
 
 @pytest.mark.usefixtures("lab_postgres")
