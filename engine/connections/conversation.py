@@ -34,13 +34,14 @@ class Conversation:
         """Nothing has been said yet."""
         self._call = call
         self._changed = threading.Condition()
-        self._said = b""
+        self._said: dict[object, bytes] = {}
         self._open = 0
         self._over = False
 
-    def opened(self) -> None:
+    def opened(self, stream: object) -> None:
         """There is one more stream."""
         with self._changed:
+            self._said[stream] = b""
             self._open += 1
 
     @property
@@ -48,10 +49,10 @@ class Conversation:
         """Whether we are there, and what is said is no longer the method's."""
         return self._over
 
-    def hear(self, data: bytes) -> None:
-        """The next of any stream."""
+    def hear(self, stream: object, data: bytes) -> None:
+        """The next of a stream."""
         with self._changed:
-            self._said = (self._said + data)[-_MOST:]
+            self._said[stream] = (self._said[stream] + data)[-_MOST:]
             self._changed.notify()
 
     def closed(self) -> None:
@@ -77,30 +78,30 @@ class Conversation:
         until = min(deadline, time.monotonic() + PATIENCE)
         answered = False
         while True:
-            said = self._news(until)
-            group = self._call.group(said)
-            if group is not None:
-                self._over = True
-                return group
-            if not self._call.asks(said):
-                raise self._end(said, until=until, deadline=deadline, answered=answered)
+            with self._changed:
+                self._changed.wait_for(self._told, max(0.0, until - time.monotonic()))
+                group = self._arrived()
+                if group is not None:
+                    self._over = True
+                    return group
+                if not self._asks():
+                    raise self._end(until=until, deadline=deadline, answered=answered)
+                self._said = dict.fromkeys(self._said, b"")
             if answered:
                 raise self._call.wrong_password()
             answer(self._password())
             answered = True
 
-    def _news(self, until: float) -> bytes:
-        """What was said, once it is an answer, a prompt or the last word, or the time is over."""
-        with self._changed:
-            self._changed.wait_for(self._told, max(0.0, until - time.monotonic()))
-            said = self._said
-            if self._call.asks(said):
-                self._said = b""
-            return said
-
     def _told(self) -> bool:
-        said = self._said
-        return not self._open or self._call.asks(said) or self._call.group(said) is not None
+        """Whether there is an answer, a prompt, or nothing more to come."""
+        return not self._open or self._asks() or self._arrived() is not None
+
+    def _asks(self) -> bool:
+        return any(self._call.asks(said) for said in self._said.values())
+
+    def _arrived(self) -> int | None:
+        groups = map(self._call.group, self._said.values())
+        return next((group for group in groups if group is not None), None)
 
     def _password(self) -> bytes:
         password = self._call.become.password
@@ -108,8 +109,9 @@ class Conversation:
             raise self._call.no_password()
         return f"{password}\n".encode("utf-8", "surrogateescape")
 
-    def _end(self, said: bytes, *, until: float, deadline: float, answered: bool) -> Exception:
+    def _end(self, *, until: float, deadline: float, answered: bool) -> Exception:
         """Why there will be no more."""
+        said = b"".join(self._said.values())
         if not self._open:
             return self._call.ended(said)
         words = said.decode("utf-8", "replace").strip()
@@ -132,7 +134,7 @@ class Overheard:
 
     def __init__(self, conversation: Conversation, onward: Ending) -> None:
         """Nothing has come yet."""
-        conversation.opened()
+        conversation.opened(self)
         self._conversation = conversation
         self._onward = onward
 
@@ -141,7 +143,7 @@ class Overheard:
         if self._conversation.over:
             self._onward.feed(data)
         else:
-            self._conversation.hear(data)
+            self._conversation.hear(self, data)
 
     def finish(self) -> None:
         """The stream ended."""

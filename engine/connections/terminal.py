@@ -112,12 +112,12 @@ class _Spoken:
     """The terminal's own stream, all of it the method's; at its end the relay's input ends."""
 
     def __init__(self, talk: Conversation) -> None:
-        talk.opened()
+        talk.opened(self)
         self._talk = talk
         self.relay: Channel | None = None
 
     def feed(self, data: bytes) -> None:
-        self._talk.hear(data)
+        self._talk.hear(self, data)
 
     def finish(self) -> None:
         self._talk.closed()

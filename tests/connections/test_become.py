@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.connections.base import Argv, Become, BecomeMethod, Script
+from engine.connections.base import Argv, Become, BecomeMethod, Script, Unix
 from engine.connections.links import Links
-from engine.errors import BecomeRefused, DeadlineExceeded, HostError, Unreachable
+from engine.errors import (
+    BecomeRefused,
+    DeadlineExceeded,
+    DialRefused,
+    HostError,
+    Unreachable,
+)
 from tests.connections.helpers import Resources, eventually, settings_for
 from tests.lab.accounts import HOMES, NO_SHELL, OTHER, PASSWORD, ROOT_PASSWORD, passwords
 
@@ -240,6 +246,18 @@ def test_the_account_that_we_are_needs_no_climb(
     assert passwords(host) == []
 
 
+def test_busyboxs_su_asks_in_another_place(host: Host, enter: Callable[..., Connection]) -> None:
+    script = "mkdir -p /srv/busybox; cp /bin/busybox /srv/busybox/su; chmod 4755 /srv/busybox/su"
+    host.exec(["sh", "-c", script], check=True)
+    host.sshd(2355, {"SetEnv": "PATH=/srv/busybox:/usr/bin:/bin"})
+    connection, root = enter("norule", ansible_port=2355), Become("root", "su", ROOT_PASSWORD)
+    assert text(connection, Script("id -un; pwd"), root) == "root\n/srv/root\n"
+    with pytest.raises(DialRefused, match=r"no such socket"):
+        connection.dial(Unix("/nowhere"), timeout=20, become=root)
+    with pytest.raises(BecomeRefused, match="the password is wrong"):
+        connection.run(Argv(("id",)), timeout=20, become=Become(method="su", password=PASSWORD))
+
+
 # ── files ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -361,7 +379,7 @@ def test_an_interrupt_ends_a_climb_and_nothing_is_held_against_it(
     connection, root = enter("slow"), Become(password=PASSWORD)
     with ThreadPoolExecutor() as pool:
         climbing = pool.submit(connection.run, Script("echo no"), timeout=60, become=root)
-        assert eventually(lambda: passwords(host) == ["sudo slow"])
+        assert eventually(lambda: passwords(host, keep=True) == ["sudo slow"])
         connection.interrupt()
         with pytest.raises(Unreachable, match="the connection was cut off; nothing was run"):
             climbing.result(20)

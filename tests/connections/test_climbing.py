@@ -216,6 +216,13 @@ def test_a_prompt_that_is_shown_as_part_of_a_call_is_none() -> None:
     assert talk.answers == []
 
 
+def test_a_prompt_is_the_last_word_of_its_own_stream() -> None:
+    talk = Talk(call())
+    talk.says(talk.call.prompt)
+    talk.streams[0].feed(b"sudo: unable to resolve host h1\n")
+    assert talk.hold() == 4711
+
+
 def test_who_is_not_asked_says_nothing() -> None:
     talk = Talk(call())
     talk.arrives()

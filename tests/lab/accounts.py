@@ -29,7 +29,7 @@ ACCOUNTS = (
 
 # timestamp_timeout: sudo remembers nobody, and asks each time.
 _SUDOERS = f"""\
-Defaults env_reset, timestamp_timeout=0, lecture=never
+Defaults env_reset, use_pty, timestamp_timeout=0, lecture=always
 Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Defaults:terminal requiretty
 asked,slow,terminal ALL=(ALL) ALL
@@ -82,8 +82,14 @@ def _shell(name: str) -> str:
     return "/usr/sbin/nologin" if name == NO_SHELL else "/bin/bash"
 
 
-def passwords(machine: Namespace) -> list[str]:
-    """Each password that was tried since this was last called: `sudo asked`, what and for whom."""
+def passwords(machine: Namespace, *, keep: bool = False) -> list[str]:
+    """Each password that was tried since this was last called: `sudo asked`, what and for whom.
+
+    Args:
+        machine: where.
+        keep: let the next call tell them again; one that is tried meanwhile is not lost then.
+    """
     said = machine.exec(["cat", _LOG], check=True).stdout
-    machine.write(_LOG, "", 0o666)  # by su it is written as whoever calls it
+    if not keep:
+        machine.write(_LOG, "", 0o666)  # by su it is written as whoever calls it
     return said.splitlines()
