@@ -11,7 +11,7 @@ import pytest
 from engine.connections.docker import open_client
 from engine.connections.links import Links
 from engine.errors import DialRefused
-from tests.connections.helpers import Resources, settings_for
+from tests.connections.helpers import Resources, eventually, settings_for
 from tests.lab import sshd
 from tests.lab.dockerd import IMAGE, SOCKET
 
@@ -39,7 +39,7 @@ def test_all_that_playbooks_ask_of_it_passes(client: docker.DockerClient) -> Non
     script = "echo one; echo two; exec sleep 1000"
     container = client.containers.run(IMAGE, ["sh", "-c", script], detach=True, mem_limit="32m")
     try:
-        assert container.logs(stream=False, tail=1) == b"two\n"
+        assert eventually(lambda: container.logs(stream=False, tail=1) == b"two\n")
         assert container.exec_run(["echo", "inside"]).output == b"inside\n"
         stats = container.stats(stream=False)
         assert isinstance(stats, dict)
