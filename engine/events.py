@@ -17,7 +17,7 @@ Status = Literal["ok", "changed", "finding", "skipped", "failed", "unreachable",
 
 PhaseName = Literal["acknowledge", "investigate", "severity", "mitigate", "resolve", "always"]
 
-EVIDENCE_PHASES = frozenset({"acknowledge", "investigate"})
+EVIDENCE_PHASES = frozenset({"acknowledge", "investigate", "severity"})
 """Where a failure is evidence: it is noted, and the run goes on."""
 
 
@@ -198,10 +198,11 @@ class RunHalted(Base, frozen=True, kw_only=True):
 
 
 class SeverityJudged(Base, frozen=True, kw_only=True):
-    """The severity, from the evidence.
+    """The severity, from the evidence; judged again after a mitigation.
 
     Args:
         level: P1 to P4, or None: no rule held.
+        before: the level before the mitigation, `none` without one; empty the first time.
         because: the rule's own words.
         hosts: on which it held.
         of: how many hosts it was asked of.
@@ -210,11 +211,25 @@ class SeverityJudged(Base, frozen=True, kw_only=True):
     """
 
     level: str | None
+    before: str = ""
     because: str = ""
     hosts: list[str] = []
     of: int = 0
     unjudged: list[str] = []
     acknowledge_by: datetime | None = None
+
+
+class Acknowledged(Base, frozen=True, kw_only=True):
+    """Somebody has taken the incident; `how` says by what."""
+
+    how: str
+
+
+class DeadlineMissed(Base, frozen=True, kw_only=True):
+    """The time of a level is over, and nobody has taken the incident."""
+
+    level: str
+    acknowledge_by: datetime
 
 
 class ChangePredicted(Base, frozen=True, kw_only=True):
@@ -322,6 +337,8 @@ Event = (
     | RollbackStarted
     | RunHalted
     | SeverityJudged
+    | Acknowledged
+    | DeadlineMissed
     | ChangePredicted
     | NotPredicted
     | ApprovalAsked

@@ -54,6 +54,8 @@ class Approvals:
         self._approver = approver
         self._tell = tell
         self.yes = yes
+        self.asked = False
+        """Whether a person was there to be asked."""
 
     def settle(self, proposals: Sequence[Proposal]) -> frozenset[Key]:
         """The keys of what may be applied.
@@ -72,6 +74,7 @@ class Approvals:
         if said is None:
             changes = "1 change waits" if len(open_ones) == 1 else f"{len(open_ones)} changes wait"
             raise ApprovalNeeded(f"{changes} for a yes on {', '.join(hosts)}")
+        self.asked = True
         approved |= said
         self._answered(proposals, approved, "terminal")
         return frozenset(approved)

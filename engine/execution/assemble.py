@@ -29,6 +29,7 @@ from engine.execution.change import Changes
 from engine.execution.ending import Course
 from engine.execution.fleet import ThreadFleet
 from engine.execution.halt import Halt
+from engine.execution.judging import Judging
 from engine.execution.memory import Memory
 from engine.execution.options import Options
 from engine.execution.phases import Phases
@@ -37,6 +38,7 @@ from engine.execution.precheck import check_arguments
 from engine.execution.predict import Predictor
 from engine.execution.reaching import reached
 from engine.execution.run import Run
+from engine.execution.severity import CLOCK
 from engine.execution.stage import Stage
 from engine.execution.walk import Walk
 from engine.execution.worker import Worker
@@ -195,8 +197,9 @@ def assemble(
     budget = Budget(prepared.playbook.text.max_fail, len(plan.hosts_of("mitigate")))
     walk = Walk(stage, changes, halt, budget, bus.tell, stepper or _always)
     course = Course(check=options.check, detailed=options.detailed_exitcode)
-    phases = Phases(stage, changes, walk, halt, bus.tell, course)
-    run = Run(run_id, stage, phases, halt, templates, bus.tell, course=course)
+    judging = Judging(stage, templates, CLOCK, bus.tell)
+    phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
+    run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
     opening = _opening(prepared, run_id, progress, opened_at)
     return Assembled(run, links, opening, bus.tell)
 

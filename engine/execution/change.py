@@ -65,18 +65,22 @@ class Changes:
             self._tell(GuardHeld(guard="limits", message=str(error)))
             raise
 
-    def ask(self) -> None:
+    def ask(self) -> bool:
         """Ask for a yes to what was predicted.
+
+        Returns:
+            Whether a person was asked.
 
         Raises:
             ApprovalNeeded: nobody said yes; nothing was changed.
         """
         if not self._proposals:
-            return
+            return False
         said_yes = self._approvals.settle(self._proposals)
         if not said_yes:
             raise ApprovalNeeded("nothing was approved")
         self._approved |= {p.key: p.change if p.key in said_yes else None for p in self._proposals}
+        return self._approvals.asked
 
     def run(
         self,
@@ -129,7 +133,7 @@ class Changes:
             lanes = [by_host[host] for host in by_host if host in begun]
             for outcome in asking:
                 ended += self._ask_again(outcome, by_host[outcome.order.host])
-        self._stage.remember([task], ended)
+        self._stage.remember(ended)
         return ended
 
     def _refused(self, order: Order) -> bool:

@@ -96,7 +96,9 @@ def needed(on: int | str, asked: int) -> int:
     return int(on)
 
 
-def acknowledge_by(level: str | None, opened_at: datetime) -> datetime | None:
+def acknowledge_by(
+    level: str | None, opened_at: datetime, clock: Mapping[str, timedelta]
+) -> datetime | None:
     """When somebody must have taken it; None where the level has no clock."""
-    clock = CLOCK.get(level or "")
-    return opened_at + clock if clock else None
+    length = clock.get(level or "")
+    return opened_at + length if length else None

@@ -7,6 +7,8 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from engine.contract import seconds
 from engine.errors import HostError
 from engine.events import EVIDENCE_PHASES, TaskEnded, WaveEnded
@@ -19,7 +21,7 @@ from engine.nearest import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from engine.events import Event
+    from engine.events import Event, PhaseName
     from engine.execution.fleet import Fleet
     from engine.execution.memory import Memory
     from engine.execution.orders import Key, Mode
@@ -105,8 +107,25 @@ class Stage:
         for outcome in self.dispatch(lanes):
             self.tell(outcome)
             ended.append(outcome)
-        self.remember(tasks, ended)
+        self.remember(ended)
         return ended
+
+    def run_again(self, tasks: Sequence[Task]) -> None:
+        """Look once more at what these tasks of the investigation look at: fresh evidence.
+
+        In the journal each is another task, `severity.investigate.2`.
+        """
+        lanes: list[list[Order]] = []
+        ended: list[Outcome] = []
+        for task, host in self.cells(tasks):
+            again = structs.replace(task, id=f"severity.{task.id}")
+            orders, settled = self.expand("severity", again, host, "probe")
+            ended += settled
+            lanes += [[order] for order in orders]
+        for outcome in self.dispatch(lanes):
+            self.tell(outcome)
+            ended.append(outcome)
+        self.remember(ended)
 
     def end_early(self, outcome: Outcome) -> None:
         """An order ended when it was only asked what it would do; it is not run any more."""
@@ -138,7 +157,7 @@ class Stage:
         return found[:1] if task.text.run_once else found
 
     def expand(
-        self, phase: Phase, task: Task, host: str, mode: Mode, extra: Extra | None = None
+        self, phase: PhaseName, task: Task, host: str, mode: Mode, extra: Extra | None = None
     ) -> tuple[list[Order], list[Outcome]]:
         """A cell's orders, one for each loop item; and what is settled without a worker.
 
@@ -291,7 +310,7 @@ class Stage:
             ignores = text.ignore_unreachable
         return outcome.order.phase in EVIDENCE_PHASES or ignores
 
-    def remember(self, tasks: Sequence[Task], outcomes: list[Outcome]) -> None:
+    def remember(self, outcomes: list[Outcome]) -> None:
         """Register what a wave's tasks came to, and say that the wave is over."""
         by_cell = {
             cell: list(group)
@@ -304,7 +323,7 @@ class Stage:
             for each in hosts:
                 self.memory.register(task, each, found)
         if outcomes:
-            self._tell(WaveEnded(tasks=[task.id for task in tasks]))
+            self._tell(WaveEnded(tasks=list(dict.fromkeys(o.order.task.id for o in outcomes))))
 
 
 def _cell(outcome: Outcome) -> tuple[str, str]:

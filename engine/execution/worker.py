@@ -153,7 +153,7 @@ class Worker:
 
     def _probe(self, order: Order, looker: Looker, module: Observing[Any]) -> Outcome:
         sight = looker.look(order.task, module, order.data)
-        unmet: Status = "finding" if order.phase == "investigate" else "failed"
+        unmet: Status = "finding" if order.phase in ("investigate", "severity") else "failed"
         status = "ok" if sight.holds else unmet
         result = registered(sight.result, status, message=sight.message)
         return Outcome(order, status, sight.message, sight.summary, result)

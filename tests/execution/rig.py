@@ -19,10 +19,13 @@ from engine.execution.bus import Bus
 from engine.execution.change import Changes
 from engine.execution.ending import Course
 from engine.execution.halt import Halt
+from engine.execution.judging import Judging
 from engine.execution.memory import Memory
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.predict import Predictor
+from engine.execution.run import Run
+from engine.execution.severity import CLOCK
 from engine.execution.stage import Stage
 from engine.execution.walk import Walk
 from engine.execution.worker import Worker
@@ -42,7 +45,11 @@ if TYPE_CHECKING:
     from engine.execution.orders import Key, Order, Outcome, Wave
 
 MODULES = Path(__file__).with_name("modules")
-INCIDENT: dict[str, Any] = {"id": "20261123-1337-k3f9", "check": False}
+INCIDENT: dict[str, Any] = {
+    "id": "20261123-1337-k3f9",
+    "check": False,
+    "opened_at": "2026-11-23T13:37:00+00:00",
+}
 
 
 @dataclass
@@ -208,7 +215,19 @@ class Rig:
             self.stage, self.changes, self.halt, budget, bus.tell, lambda t, _: t.name not in leave
         )
         self.course = Course(check=check)
-        self.phases = Phases(self.stage, self.changes, walk, self.halt, bus.tell, self.course)
+        self.judging = Judging(self.stage, self.templates, CLOCK, bus.tell)
+        self.phases = Phases(
+            self.stage,
+            self.changes,
+            walk,
+            self.halt,
+            bus.tell,
+            self.course,
+            self.judging.taken,
+        )
+        self.run = Run(
+            "run", self.stage, self.phases, self.judging, self.halt, bus.tell, course=self.course
+        )
 
     def _revive(self) -> None:
         self.revived += 1
