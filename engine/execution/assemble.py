@@ -28,6 +28,7 @@ from engine.execution.bus import Bus
 from engine.execution.change import Changes
 from engine.execution.ending import Course
 from engine.execution.fleet import ThreadFleet
+from engine.execution.guard import Guards
 from engine.execution.halt import Halt
 from engine.execution.judging import Judging
 from engine.execution.memory import Memory
@@ -38,12 +39,12 @@ from engine.execution.precheck import check_arguments
 from engine.execution.predict import Predictor
 from engine.execution.reaching import reached
 from engine.execution.run import Run
-from engine.execution.severity import CLOCK
 from engine.execution.stage import Stage
 from engine.execution.walk import Walk
 from engine.execution.worker import Worker
 from engine.language import fill, load
 from engine.language.templates import Scope, Templates
+from engine.policy import usual
 from engine.redact import MASK, Redactor
 from engine.registry import Registry
 
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from engine.execution.orders import Key
     from engine.journal.progress import Progress
     from engine.language.model import Playbook, Task
+    from engine.policy import Policies
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -69,6 +71,7 @@ class Prepared:
         given: the inputs and all other `-e` values.
         settings: how each host is reached.
         becoming: as whom each task acts there.
+        policies: that hold.
     """
 
     options: Options
@@ -79,6 +82,7 @@ class Prepared:
     plan: Plan
     settings: Mapping[str, Settings]
     becoming: Becoming
+    policies: Policies
     templates: Templates
     redactor: Redactor
 
@@ -102,6 +106,7 @@ def prepare(
         InputError: something is wrong with the playbook, the inventory or the options.
     """
     path = Path(options.playbook)
+    policies = usual(options.policy)
     registry = Registry(Path(p) for p in options.module_path)
     inventory = inventories.load(options.inventory, playbook_dir=path.parent)
     names = inventory.names()
@@ -134,7 +139,17 @@ def prepare(
     becoming = Becoming({host: one.become for host, one in settings.items()}, flags, templates)
     check_arguments(plan, registry, given, becoming, templates)
     return Prepared(
-        options, registry, playbook, inputs, given, plan, settings, becoming, templates, redactor
+        options,
+        registry,
+        playbook,
+        inputs,
+        given,
+        plan,
+        settings,
+        becoming,
+        policies,
+        templates,
+        redactor,
     )
 
 
@@ -179,8 +194,15 @@ def assemble(
         templates,
         prepared.redactor,
     )
+    guards = Guards(
+        prepared.policies,
+        prepared.playbook.text.limits,
+        plan.all_hosts,
+        plan.inventory.groups_of,
+        options.break_glass,
+    )
     links = Links(prepared.settings)
-    worker = Worker(links, prepared.registry, templates, prepared.becoming, bus.tell)
+    worker = Worker(links, prepared.registry, templates, prepared.becoming, guards, bus.tell)
     fleet = ThreadFleet(worker.perform, options.forks)
     past = finished(progress) if progress else {}
     stage = Stage(plan, memory, fleet, templates, bus.tell, past)
@@ -188,7 +210,8 @@ def assemble(
     changes = Changes(
         stage,
         Predictor(stage, prepared.registry, bus.tell, unknown),
-        Approvals(approver, bus.tell, yes=yes),
+        Approvals(approver, guards, bus.tell, yes=yes),
+        guards,
         bus.tell,
     )
     halt = Halt(
@@ -197,7 +220,7 @@ def assemble(
     budget = Budget(prepared.playbook.text.max_fail, len(plan.hosts_of("mitigate")))
     walk = Walk(stage, changes, halt, budget, bus.tell, stepper or _always)
     course = Course(check=options.check, detailed=options.detailed_exitcode)
-    judging = Judging(stage, templates, CLOCK, bus.tell)
+    judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
     phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
     run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
     opening = _opening(prepared, run_id, progress, opened_at)

@@ -3,8 +3,9 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.errors import HostError
-from engine.execution.severity import CLOCK, acknowledge_by, judge, needed
+from engine.execution.severity import acknowledge_by, judge, needed
 from engine.language.model import Rule
+from engine.policy.policies import CLOCK
 from tests.execution.build import rule
 
 HOSTS = ("app1", "app2", "app3", "app4")
