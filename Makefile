@@ -8,7 +8,8 @@ export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest
+# Each process has servers of its own: more of them than that are no faster.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 DEFINITION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -24,10 +25,10 @@ test: packages $(VENV)/.tools ## run all tests, on real servers that they start 
 	$(PYTEST)
 
 unit: $(VENV)/.tools ## run the tests that need no servers, in less than half a minute
-	$(PYTEST) --numprocesses auto -m "not lab and not sweep"
+	$(PYTEST) -m "not lab and not sweep"
 
 sweep: packages $(VENV)/.tools ## run the long counts: thousands of commands, dials, kills
-	$(PYTEST) -m sweep --timeout 3600
+	$(PYTEST) --numprocesses 0 -m sweep --timeout 3600
 
 check: $(VENV)/.tools ## lint, format, types, layers
 	$(BIN)/ruff check .

@@ -268,7 +268,8 @@ class Stage:
         """Make an outcome known, and let it count."""
         order = outcome.order
         ignored = outcome.failed and self.forgives(outcome)
-        self.memory.count(outcome, ignored=ignored)
+        if order.phase != "severity":  # a second look at what has counted already
+            self.memory.count(outcome, ignored=ignored)
         shown = self._without_secrets(outcome)
         self._tell(
             TaskEnded(

@@ -51,6 +51,7 @@ def test_it_is_judged_again_on_fresh_evidence(tmp_path: Path) -> None:
         ("severity.investigate.1", "Which"),
         ("severity.investigate.2", "State"),
     }
+    assert made.memory.recap["h2"]["ok"] == 3
     assert made.memory.data("h1")["state"]["position"] == "on"
     assert made.memory.incident["severity"] == "P2"
 
