@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.cli.reference import Argument, Reference, keywords, reference
 from engine.language import keywords as language
 from engine.policy import text as policy
 from engine.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "docs" / name for name in ("language.md", "modules.md", "policy.md")]

@@ -115,7 +115,7 @@ def _standing(name: str, schema: dict[str, Any]) -> str:
     if name in schema.get("required", ()):
         return "required"
     default = schema["properties"][name].get("default")
-    if default is None or default in ("", [], {}, ()):
+    if default is None or isinstance(default, dict) or default in ("", [], ()):
         return "optional"
     plain = default if isinstance(default, list | tuple) else [default]
     return f"default {', '.join(shown(each).strip(chr(34)) for each in plain)}"
