@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, ClassVar
 
-from engine.contract import Argv, Change, FreeCommand, Identity, windows_words
+from engine.contract import Argv, Change, FreeCommand, Identity
+from engine.contract.commands import windows_words
 
 if TYPE_CHECKING:
     from engine.contract import Target

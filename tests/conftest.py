@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.accounts import add_accounts
 from tests.lab.lab import Host, Lab
 from tests.lab.windows import WindowsHost
 
@@ -42,4 +43,11 @@ def lab_docker(lab: Lab) -> Lab:
     """The lab with a Docker engine on both hosts."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(Host.dockerd, lab.hosts))
+    return lab
+
+
+@pytest.fixture(scope="session")
+def lab_accounts(lab: Lab) -> Lab:
+    """The lab with accounts on the first host that may become others."""
+    add_accounts(lab.h1)
     return lab

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 OsFamily = Literal["linux", "macos", "windows", "posix"]
 ShellType = Literal["sh", "cmd", "powershell"]
+BecomeMethod = Literal["sudo", "su", "doas"]
 
 OUTPUT_HEAD = 256 * 1024
 OUTPUT_TAIL = 256 * 1024
@@ -91,7 +92,7 @@ class Become:
     """
 
     user: str = "root"
-    method: Literal["sudo", "su", "doas"] = "sudo"
+    method: BecomeMethod = "sudo"
     password: str | None = field(default=None, repr=False)
 
 
@@ -212,6 +213,7 @@ class Connection(Protocol):
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
@@ -221,31 +223,39 @@ class Connection(Protocol):
             command: what to run.
             stdin: given to it, then closed.
             timeout: seconds; then its process group gets TERM, and KILL after a grace.
+            keep: bytes of its stdout to keep from the start; None for the usual head and tail.
             become: as another account.
             listener: hears output as it comes.
 
         Raises:
             Unreachable: there is no link; nothing was sent.
             LinkLost: the link died; it may have run.
+            BecomeRefused: the host does not let us act as the account; nothing was run.
             DeadlineExceeded: the time was over.
         """
         ...
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
         """A real, connected socket to an address as seen from the host.
 
         Args:
             address: where to.
             timeout: seconds for the connect; the socket is left in blocking mode.
+            become: as another account; a TCP address is the same for all of them.
 
         Raises:
             Unreachable: there is no link.
             DialRefused: the address refused or does not exist, in the host's own words.
+            BecomeRefused: the host does not let us act as the account.
             DeadlineExceeded: the time was over.
         """
         ...
 
-    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
+    def forward(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> AbstractContextManager[str]:
         """A unix socket on the controller that leads to `address`, while the context lasts.
 
         For clients that want a path and not a socket (libpq, the Docker SDK). It dials once
@@ -257,22 +267,24 @@ class Connection(Protocol):
         """
         ...
 
-    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
+    def put(
+        self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
+    ) -> None:
         """Write a file on the host: whole or not at all (a temporary name, then a rename).
 
         On Windows there is no mode to set.
 
         Raises:
-            Unreachable, LinkLost, DeadlineExceeded: as `run`.
+            Unreachable, LinkLost, BecomeRefused, DeadlineExceeded: as `run`.
             HostError: the host's own word, such as no space or no permission.
         """
         ...
 
-    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
+    def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
         """The first `limit` bytes of a file on the host.
 
         Raises:
-            Unreachable, LinkLost, DeadlineExceeded: as `run`.
+            Unreachable, LinkLost, BecomeRefused, DeadlineExceeded: as `run`.
             HostError: no such file, no permission.
         """
         ...

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 
 from engine.connections import shells
 from engine.connections.base import Argv, Finished, Script
-from engine.connections.channels import drain, exit_status, request_exec
+from engine.connections.entrance import exit_status, send
 from engine.connections.output import LINGER, Marked, Outputs
-from engine.connections.sessions import send
 from engine.errors import DeadlineExceeded, HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    import paramiko
-
-    from engine.connections.sessions import Sessions
+    from engine.connections.entrance import Channel, Entrance
+    from engine.connections.session import Shell
 
 KILL_TIME = 5.0
 """Seconds to wait for the word that an overdue command was ended."""
@@ -30,7 +28,7 @@ class RemoteCommand:
     """A command line with what goes to its stdin and where its output goes.
 
     Args:
-        sessions: of the host.
+        sessions: of the account that it runs as.
         outputs: takes what it writes.
         marker: what its streams begin with, if not with one made here.
         end_all: ends what it has started on the host, and says whether that is known to be gone;
@@ -39,7 +37,7 @@ class RemoteCommand:
 
     def __init__(
         self,
-        sessions: Sessions,
+        sessions: Entrance,
         outputs: Outputs | None = None,
         *,
         marker: str = "",
@@ -51,6 +49,7 @@ class RemoteCommand:
         self._marker = marker or secrets.token_hex(12)
         self._end_all = end_all or (lambda: end_group(self._sessions, self._pid))
         self._heard = threading.Event()
+        self._group: int | None = None
         self._stdout = Marked(self._marker, self._outputs.stdout)
         self._stderr = Marked(self._marker, self._outputs.stderr)
 
@@ -70,11 +69,12 @@ class RemoteCommand:
         """Run a line of the account's own shell. Raises as `run`."""
         started = time.monotonic()
         deadline = started + timeout
-        channel = self._sessions.open(timeout)
+        entered = self._sessions.enter(self._stdout, self._stderr, deadline, line=line)
+        channel, self._group = entered.channel, entered.group
         try:
-            ended = drain(channel, self._stdout, self._stderr)
-            request_exec(channel, line)
-            in_time = self._send(channel, stdin, deadline) and self._await(channel, ended, deadline)
+            in_time = self._send(channel, stdin, deadline) and self._await(
+                channel, entered.ended, deadline
+            )
             if not in_time:
                 raise overdue(self._outputs, timeout, ended=self._end_all())
             status = status_of(channel, self._sessions)
@@ -83,14 +83,14 @@ class RemoteCommand:
             channel.close()
         return finished(status, self._outputs, started)
 
-    def _send(self, channel: paramiko.Channel, data: bytes, deadline: float) -> bool:
+    def _send(self, channel: Channel, data: bytes, deadline: float) -> bool:
         if not send(channel, data, deadline):
             return False
         with contextlib.suppress(OSError):
             channel.shutdown_write()
         return True
 
-    def _await(self, channel: paramiko.Channel, ended: threading.Event, deadline: float) -> bool:
+    def _await(self, channel: Channel, ended: threading.Event, deadline: float) -> bool:
         """Whether the command ended in time; its output is complete then, or nobody writes more."""
         if not channel.status_event.wait(max(0.0, deadline - time.monotonic())):
             return False
@@ -99,7 +99,7 @@ class RemoteCommand:
 
     @property
     def _pid(self) -> int | None:
-        return self._stdout.pid or self._stderr.pid
+        return self._group or self._stdout.pid or self._stderr.pid
 
     def end(self) -> None:
         """End the command from another thread, and wait a moment until `run` has heard of it."""
@@ -107,7 +107,7 @@ class RemoteCommand:
             self._heard.wait(LINGER)
 
 
-def status_of(channel: paramiko.Channel, sessions: Sessions) -> int:
+def status_of(channel: Channel, sessions: Entrance) -> int:
     """The status of a session that has ended.
 
     Raises:
@@ -137,7 +137,16 @@ def overdue(outputs: Outputs, timeout: float, *, ended: bool) -> DeadlineExceede
     )
 
 
-def end_group(sessions: Sessions, pid: int | None) -> bool:
+def end_each(running: Sequence[RemoteCommand | Shell]) -> None:
+    """End commands from another thread, all at once, and wait until that is done."""
+    ending = [threading.Thread(target=remote.end) for remote in running]
+    for thread in ending:
+        thread.start()
+    for thread in ending:
+        thread.join()
+
+
+def end_group(sessions: Entrance, pid: int | None) -> bool:
     """End a process group on the host, by its leader; whether it is known to have ended."""
     # By another channel: RFC 4254's `signal` request is refused for root logins.
     if pid is None:

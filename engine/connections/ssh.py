@@ -8,8 +8,8 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.connections import bridge, refusals
 from engine.connections import platform as platforms
-from engine.connections import refusals
 from engine.connections.base import (
     Address,
     Argv,
@@ -24,12 +24,13 @@ from engine.connections.base import (
     Unix,
     shown,
 )
+from engine.connections.become import Ladders
 from engine.connections.command import RemoteCommand
 from engine.connections.forward import Forward
 from engine.connections.output import Outputs
-from engine.connections.pool import Shells
-from engine.connections.pumps import join
-from engine.connections.session import NoShell, OnWindows, Shell
+from engine.connections.pumps import End, join
+from engine.connections.runner import Runner
+from engine.connections.session import NoShell, OnWindows
 from engine.connections.sessions import Sessions
 from engine.connections.transport import Link, LinkDown, OpenRefused, OpenTimeout
 from engine.connections.windows.host import WindowsHost
@@ -40,21 +41,10 @@ if TYPE_CHECKING:
 
     import paramiko
 
+    from engine.connections.entrance import Entrance
+
 _PROBE_TIME = 30.0
 """Seconds for the question what the host is, and for why it refused something."""
-
-PUT = """\
-[ -d "$1" ] && { echo "Is a directory" >&2; exit 1; }
-temporary=$(mktemp "$1.XXXXXX") || exit
-trap 'rm -f -- "$temporary"' EXIT
-cat >"$temporary" || exit
-size=$(wc -c <"$temporary") || exit
-[ "$size" -eq "$3" ] || { echo "only $size of $3 bytes arrived" >&2; exit 1; }
-chmod "$2" "$temporary" && mv -f -- "$temporary" "$1"
-"""
-"""Arguments: path, mode in octal, size. A link that dies on the way is an early end of file."""
-
-_GET = 'LC_ALL=C exec head -c "$2" -- "$1"'
 
 
 class SshConnection:
@@ -63,22 +53,29 @@ class SshConnection:
     Args:
         link: authenticated.
         where: `user@address`, for messages.
+        ladders: the host's, with what is known of them from an earlier link.
         shell: what scripts are written for; None for the account's own.
     """
 
-    def __init__(self, link: Link, where: str, shell: ShellType | None = None) -> None:
+    def __init__(
+        self,
+        link: Link,
+        where: str,
+        ladders: Ladders | None = None,
+        shell: ShellType | None = None,
+    ) -> None:
         """Take over the link."""
-        self._shell = shell
-        self._windows: WindowsHost | None = None
         self._link = link
         self._where = where
+        self._shell = shell
         self._lock = threading.Lock()
+        self._windows: WindowsHost | None = None
         self._probing = threading.Lock()
         self._platform: Platform | None = None
         self._sessions = Sessions(link, where)
-        self._shells = Shells(self._sessions)
+        self._runner = Runner(self._sessions, ladders or Ladders())
+        self._shells = self._runner.shells
         self._sessions.spare = self._shells.spare
-        self._running: set[RemoteCommand] = set()
 
     @property
     def alive(self) -> bool:
@@ -141,49 +138,49 @@ class SshConnection:
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
         """As in `Connection`."""
-        if become is not None:
-            raise HostError("becoming another account is not supported yet")
-        return self._run(command, stdin, timeout, Outputs(listener=listener))
-
-    def _run(
-        self, command: Argv | Script, stdin: bytes, timeout: float, outputs: Outputs
-    ) -> Finished:
+        entrance = self._entrance(become)
+        outputs = Outputs(keep=keep, listener=listener)
         if stdin and self._asks:
             self._windows_host()  # what the command reads can be sent but once
-        if self._windows is None and not stdin:
+        if self._windows is None:
+            run, asks = self._runner.run, self._asks
             try:
-                return self._shells.run(command, outputs, timeout, ask=self._asks)
-            except NoShell:
-                pass
+                return run(command, stdin, timeout, outputs, entrance, ask=asks)
             except OnWindows as found:
                 self._on_windows(found.platform)
-        if self._windows is not None:
-            return self._windows.run(command, stdin, timeout, outputs)
-        remote = RemoteCommand(self._sessions, outputs)
-        with self._lock:
-            self._running.add(remote)
-        try:
-            return remote.run(command, stdin, timeout)
-        finally:
-            with self._lock:
-                self._running.discard(remote)
+        assert self._windows is not None
+        return self._windows.run(command, stdin, timeout, outputs)
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
+    def _entrance(self, become: Become | None) -> Entrance:
+        return self._runner.entrance(become, self.platform) if become else self._sessions
+
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
         """As in `Connection`."""
-        channel = self._stream(address, timeout)
+        channel = self._stream(address, timeout, become)
         ours, theirs = socket.socketpair()
         join(theirs, channel)
         return ours
 
-    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
+    def forward(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> AbstractContextManager[str]:
         """As in `Connection`."""
-        return Forward(lambda: self._stream(address, timeout))
+        return Forward(lambda: self._stream(address, timeout, become))
 
-    def _stream(self, address: Address, timeout: float) -> paramiko.Channel:
+    def _stream(self, address: Address, timeout: float, become: Become | None) -> End:
+        entrance = self._entrance(become)
+        if isinstance(address, Unix) and entrance is not self._sessions:
+            return bridge.stream(entrance, address.path, timeout)
+        return self._forwarded(address, timeout)
+
+    def _forwarded(self, address: Address, timeout: float) -> paramiko.Channel:
         try:
             match address:
                 case Tcp(host, port):
@@ -218,42 +215,30 @@ class SshConnection:
     def _look(self, script: Script) -> Finished:
         return self.run(script, timeout=_PROBE_TIME)
 
-    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
+    def put(
+        self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
+    ) -> None:
         """As in `Connection`."""
+        entrance = self._entrance(become)
         windows = self._windows_host()
         if windows is not None:
             windows.files.put(data, path, timeout=timeout)
-            return
-        script = Script(PUT, (path, f"{mode:o}", str(len(data))))
-        self._file(f"put {path}", script, data, timeout, keep=None)
+        else:
+            self._runner.put(data, path, mode, timeout, entrance)
 
-    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
+    def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
         """As in `Connection`."""
+        entrance = self._entrance(become)
         windows = self._windows_host()
         if windows is not None:
             return windows.files.get(path, limit, timeout=timeout)
-        script = Script(_GET, (path, str(limit)))
-        return self._file(f"get {path}", script, b"", timeout, keep=limit)
-
-    def _file(
-        self, what: str, script: Script, stdin: bytes, timeout: float, keep: int | None
-    ) -> bytes:
-        finished = self._run(script, stdin, timeout, Outputs(keep=keep))
-        if finished.status != 0:
-            raise HostError(f"{what}: {finished.stderr.text.strip() or 'failed'}")
-        return finished.stdout.head
+        return self._runner.get(path, limit, timeout, entrance)
 
     def interrupt(self) -> None:
         """As in `Connection`; the streams end with the link, which is opened anew when needed."""
-        with self._lock:
-            running: list[RemoteCommand | Shell] = [*self._running, *self._shells.busy()]
+        self._runner.end()
         if self._windows is not None:
-            running += self._windows.running()
-        ending = [threading.Thread(target=remote.end) for remote in running]
-        for thread in ending:
-            thread.start()
-        for thread in ending:
-            thread.join()
+            self._windows.end()
         self._link.close()
 
     def close(self) -> None:

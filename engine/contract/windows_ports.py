@@ -6,9 +6,9 @@ import csv
 import re
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from engine.connections.base import Argv, Script
+from engine.contract.masking import masked
+from engine.contract.port_holders import COMMAND_LIMIT, Listeners, PortHolder
 from engine.errors import HostError, ModuleFailed
 
 if TYPE_CHECKING:
@@ -65,41 +65,12 @@ netstat -ano | findstr /R /C:":{port}  *[^ ]*:0  *.* {pid}$" >nul
 if errorlevel 1 (echo ended {pid}) else echo left {pid}
 exit /b 0
 """
+_DETAIL = re.compile(
+    r"process (?P<pid>\d+) (?P<parent>\d+) (?P<start>\d+|-) ?(?P<command>.*)", re.DOTALL
+)
 
 
-class WindowsProcess(Struct, frozen=True, kw_only=True):
-    """A process that listens.
-
-    Args:
-        pid: its number.
-        name: its image's name.
-        start: when it began, in units of 100 ns since 1601; empty where the host does not tell us.
-        parent: its parent's pid; 0 where the host does not tell us.
-        command: its command line, likewise empty.
-    """
-
-    pid: int
-    name: str
-    start: str = ""
-    parent: int = 0
-    command: str = ""
-
-
-class WindowsListeners(Struct, frozen=True, kw_only=True):
-    """Who listens on a port.
-
-    Args:
-        addresses: that are listened on.
-        processes: that hold the sockets.
-        ancestors: pids from the shell that looked upwards.
-    """
-
-    addresses: list[str]
-    processes: list[WindowsProcess]
-    ancestors: list[int]
-
-
-def windows_listeners(target: Target, port: int) -> WindowsListeners:
+def windows_listeners(target: Target, port: int) -> Listeners:
     """Who listens on a port of a Windows host.
 
     Raises:
@@ -107,16 +78,14 @@ def windows_listeners(target: Target, port: int) -> WindowsListeners:
     """
     found = listening(_said(target, "netstat", "-ano"), port)
     if not found:
-        return WindowsListeners(addresses=[], processes=[], ancestors=[])
+        return Listeners(addresses=[], processes=[], hidden=[], ancestors=[])
     names = names_of(_said(target, "tasklist", "/FO", "CSV", "/NH"))
     pids = sorted({pid for _, pid in found})
     known, ancestors = _details(target, pids)
-    return WindowsListeners(
+    return Listeners(
         addresses=sorted({address for address, _ in found}),
-        processes=[
-            WindowsProcess(pid=pid, name=names.get(pid, "a process"), **known.get(pid, {}))  # type: ignore[arg-type]
-            for pid in pids
-        ],
+        processes=[_holder(pid, names.get(pid, "a process"), known.get(pid)) for pid in pids],
+        hidden=[],
         ancestors=ancestors,
     )
 
@@ -178,21 +147,29 @@ def _said(target: Target, *argv: str) -> str:
     return finished.stdout.text
 
 
-def _details(target: Target, pids: list[int]) -> tuple[dict[int, dict[str, str | int]], list[int]]:
-    """What only PowerShell tells of processes; nothing where it does not run."""
+def _details(target: Target, pids: list[int]) -> tuple[dict[int, re.Match[str]], list[int]]:
+    """What only PowerShell tells of processes and of those above us; nothing where it fails."""
     script = Script(_DETAILS, tuple(str(pid) for pid in pids), executable="powershell")
     try:
         text = target.run(script).stdout.text
     except HostError:
         target.deadline.remaining()
         text = ""
-    known: dict[int, dict[str, str | int]] = {}
-    for line in text.splitlines():
-        found = re.fullmatch(r"process (\d+) (\d+) (\d+|-) ?(.*)", line)
-        if found:
-            start = found[3].strip("-")
-            known[int(found[1])] = {"parent": int(found[2]), "start": start, "command": found[4]}
+    # Not splitlines(): it takes characters that a command line may hold for ends of lines.
+    found = [_DETAIL.fullmatch(line.rstrip("\r")) for line in text.split("\n")]
+    known = {int(detail["pid"]): detail for detail in found if detail}
     return known, [int(pid) for pid in re.findall(r"(?m)^ancestor (\d+)\r?$", text)]
+
+
+def _holder(pid: int, name: str, detail: re.Match[str] | None) -> PortHolder:
+    return PortHolder(
+        pid=pid,
+        start=detail["start"].strip("-") if detail else "",
+        name=name,
+        user="",
+        parent=int(detail["parent"]) if detail else 0,
+        command=masked(detail["command"], COMMAND_LIMIT) if detail else "",
+    )
 
 
 def _outcomes(target: Target, script: Script) -> dict[int, str]:

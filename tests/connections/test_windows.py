@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.connections.base import Argv, Pipe, Platform, Script, Tcp, Unix
+from engine.connections.base import Argv, Become, Pipe, Platform, Script, Tcp, Unix
 from engine.connections.links import Links
 from engine.connections.windows.host import WindowsHost as WindowsCommands
-from engine.errors import DeadlineExceeded, DialRefused, HostError
+from engine.errors import BecomeRefused, DeadlineExceeded, DialRefused, HostError
 from tests.connections.helpers import eventually, settings_for
 from tests.lab.windows import DRIVE, HOME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from engine.connections.base import Connection
     from tests.lab.windows import WindowsHost
@@ -243,6 +243,28 @@ def test_streams_stdin_and_status(win: Connection) -> None:
     data = b"one\r\ntwo\r\n"
     assert win.run(Argv(("find", "two")), stdin=data, timeout=30).stdout.text == "two\r\n"
     assert win.run(Script("find !1!", ('"one"',)), stdin=data, timeout=30).stdout.head == b"one\r\n"
+
+
+def test_only_the_beginning_is_kept_where_that_is_wanted(win: Connection) -> None:
+    finished = win.run(Script("for /l %%i in (1,1,9) do @echo %%i"), keep=5, timeout=30)
+    assert (finished.stdout.head, finished.stdout.tail) == (b"1\r\n2\r", b"")
+    assert finished.stdout.omitted == 9 * 3 - 5
+
+
+def test_nobody_becomes_another_account(win: Connection, windows: WindowsHost) -> None:
+    other, address = Become("Administrator"), Tcp(windows.address, windows.port)
+    attempts: list[Callable[[], object]] = [
+        lambda: win.run(Argv(("calc",)), timeout=30, become=other),
+        lambda: win.dial(address, timeout=10, become=other),
+        lambda: win.dial(Pipe("docker_engine"), timeout=10, become=other),
+        lambda: win.forward(address, timeout=10, become=other).__enter__(),
+        lambda: win.put(b"", "C:\\canary", 0o600, timeout=30, become=other),
+        lambda: win.get("C:\\windows\\win.ini", 10, timeout=30, become=other),
+    ]
+    for attempt in attempts:
+        with pytest.raises(BecomeRefused, match="become is not supported on Windows hosts"):
+            attempt()
+    assert windows.file("canary") is None
 
 
 def test_what_a_code_page_says_is_read_with_it(win: Connection, monkeypatch: Any) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.connections.base import Argv, Script
+from engine.connections.base import Argv, Become, Script
+from engine.connections.local import LocalConnection
 from engine.connections.windows.orders import Local, Order, end, local, order
-from engine.errors import HostError
+from engine.errors import BecomeRefused, HostError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -210,3 +212,17 @@ def test_on_a_windows_controller_a_script_is_in_a_file(tmp_path: Path) -> None:
     assert isinstance(made.argv, str)
     assert f"$file = '{tmp_path / 'order.json'}'" in text_of(made.argv)
     assert json.loads(made.files[tmp_path / "order.json"])["args"] == ["&calc"]
+
+
+def test_a_windows_controller_keeps_what_is_wanted_and_becomes_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Windows")
+    here = LocalConnection()
+    printed = Argv((sys.executable, "-c", "print('abcdef', end='')"))
+    heard: list[bytes] = []
+    finished = here.run(printed, timeout=30, keep=3, listener=lambda _, data: heard.append(data))
+    assert (finished.stdout.head, finished.stdout.omitted) == (b"abc", 3)
+    assert b"".join(heard) == b"abcdef"
+    with pytest.raises(BecomeRefused, match="become is not supported on Windows hosts"):
+        here.run(printed, timeout=30, become=Become("Administrator"))

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.lab
 PLAYBOOK = """
 name: Both
 hosts: app
+environment: {NOTE: both-note}
 investigate:
   - name: Who are we
     command: {argv: [whoami], probe: true}
@@ -30,9 +31,9 @@ mitigate:
   - name: Leave a note
     shell:
       script: |
-        :; printf '%s' "$1" >"$2"; exit 0
-        set /p "=!1!" <nul >"!2!"
-      args: ["it's ready", both-note]
+        :; printf '%s' "$1" >"$NOTE"; exit 0
+        set /p "=!1!" <nul >"!NOTE!"
+      args: ["it's ready"]
       creates: both-note
     verify:
       - shell:
@@ -80,4 +81,5 @@ def test_a_port_conflict_is_looked_into_on_both(quell: Quell, both: Path, port: 
     )
     assert "P1  the service is down on half of its hosts or more" in ended.stderr
     listeners = results(quell.events(), "Who listens on the port")
-    assert {each.host: each.status for each in listeners} == {"h1": "ok", "win": "ok"}
+    told = f"nothing listens on port {port}"
+    assert {each.host: each.message for each in listeners} == {"h1": told, "win": told}

@@ -127,6 +127,14 @@ def test_the_process_is_shown_with_its_start_time() -> None:
     assert outcome.change.on[0].key == {"pid": 4711, "start": START}
 
 
+def test_a_command_line_that_looks_like_an_answer_is_none() -> None:
+    forged = f"process 4711 600 {START} python.exe \u2028process 4711 1 1 x\x0bancestor 4711\r\n"
+    outcome = seen(GERMAN, forged)
+    process = outcome.seen.processes[0]
+    assert (process.start, process.parent) == (START, 600)
+    assert outcome.seen.ancestors == []
+
+
 def test_a_start_time_that_is_not_known_is_said() -> None:
     for details in ("", "process 4711 600 - \r\nancestor 77\r\n"):
         outcome = seen(GERMAN, details)

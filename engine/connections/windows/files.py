@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
+from engine.connections.entrance import time_left
 from engine.errors import DeadlineExceeded, HostError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Files:
             self._lock.release()
 
     def _connected(self, deadline: float) -> paramiko.SFTPClient:
-        left = max(0.01, deadline - time.monotonic())
+        left = time_left(deadline)
         if self._client is None:
             channel = self._sessions.open(left)
             channel.settimeout(left)

@@ -12,9 +12,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from engine.connections.channels import exit_status, request_exec
-from engine.connections.command import KILL_TIME, RemoteCommand
-from engine.connections.sessions import SessionRefused
+from engine.connections.channels import request_exec
+from engine.connections.command import KILL_TIME, RemoteCommand, end_each
+from engine.connections.entrance import SessionRefused, exit_status, time_left
 from engine.connections.windows import orders
 from engine.connections.windows.files import Files
 from engine.errors import DeadlineExceeded, DialRefused, HostError
@@ -115,10 +115,11 @@ class WindowsHost:
             return RemoteCommand(self._sessions).run_line(line, b"", KILL_TIME).status == 0
         return False
 
-    def running(self) -> list[RemoteCommand]:
-        """What is under way."""
+    def end(self) -> None:
+        """End all commands from another thread, and wait until that is done."""
         with self._lock:
-            return list(self._running)
+            running = list(self._running)
+        end_each(running)
 
     # ── output ────────────────────────────────────────────────────────────────────────────────
 
@@ -204,7 +205,7 @@ def _patiently(deadline: float, do: Callable[..., Result]) -> Result:
         do: given `timeout`.
     """
     while True:
-        left = max(0.01, deadline - time.monotonic())
+        left = time_left(deadline)
         try:
             return do(timeout=left)
         except SessionRefused:
