@@ -9,6 +9,7 @@ QuellError
 │   ├── DeadlineExceeded 2  the time was over
 │   │   └── Overdue     2   the time of a command was: the remote side was ended
 │   ├── DialRefused     2   the host answers, but what we dialled from it does not
+│   ├── BecomeRefused   2   the host does not let us act as the account; nothing was run
 │   └── ModuleFailed    2   the module's own word, with what it found
 ├── ApprovalNeeded      3   stopped before any change, for want of a yes
 ├── GuardRefused        5   blast radius, protected target, lock, cool-down
@@ -138,6 +139,10 @@ class Overdue(DeadlineExceeded):
 
 class DialRefused(HostError):
     """The host was reached, but the address dialled from it refused: closed port, no such name."""
+
+
+class BecomeRefused(HostError):
+    """We may not act as the account that was asked for, or cannot; nothing was run."""
 
 
 class ModuleFailed(HostError):

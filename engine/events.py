@@ -17,7 +17,7 @@ Status = Literal["ok", "changed", "finding", "skipped", "failed", "unreachable",
 
 PhaseName = Literal["acknowledge", "investigate", "severity", "mitigate", "resolve", "always"]
 
-EVIDENCE_PHASES = frozenset({"acknowledge", "investigate"})
+EVIDENCE_PHASES = frozenset({"acknowledge", "investigate", "severity"})
 """Where a failure is evidence: it is noted, and the run goes on."""
 
 
@@ -114,8 +114,9 @@ class Looked(Base, frozen=True, kw_only=True):
         holds: whether the expectation was met at this look.
         summary: what was seen.
         elapsed: seconds since the first look.
-        total: seconds of the whole `within` or `hold`.
-        mode: which of the two.
+        total: seconds of the whole `within` or `hold`; how many looks there are with `until`.
+        mode: which of these.
+        look: which of the looks with `until` it was, from 1.
     """
 
     phase: PhaseName
@@ -126,7 +127,8 @@ class Looked(Base, frozen=True, kw_only=True):
     summary: str
     elapsed: float
     total: float
-    mode: Literal["within", "hold"]
+    mode: Literal["within", "hold", "until"]
+    look: int = 0
 
 
 class TaskEnded(Base, frozen=True, kw_only=True):
@@ -137,6 +139,7 @@ class TaskEnded(Base, frozen=True, kw_only=True):
         name: what people call it.
         module: which module ran.
         place: `file:line` of the task.
+        delegate: the host that did it in the other's stead; empty where none did.
         item: the loop's item, as a label; None without a loop.
         status: how it ended.
         ignored: it failed, and `ignore_errors` says to go on.
@@ -154,6 +157,7 @@ class TaskEnded(Base, frozen=True, kw_only=True):
     place: str
     host: str
     status: Status
+    delegate: str = ""
     item: str | None = None
     ignored: bool = False
     message: str = ""
@@ -163,11 +167,42 @@ class TaskEnded(Base, frozen=True, kw_only=True):
     intent: str | None = None
 
 
+class BatchStarted(Base, frozen=True, kw_only=True):
+    """The next hosts are mitigated: batch `number` of `of`."""
+
+    number: int
+    of: int
+    hosts: list[str]
+
+
+class BlockRescued(Base, frozen=True, kw_only=True):
+    """What failed in a block on these hosts was dealt with by its `rescue`."""
+
+    block: str
+    name: str
+    hosts: list[str]
+
+
+class RollbackStarted(Base, frozen=True, kw_only=True):
+    """What these tasks did on a host is taken back, the last first; `why` says what went wrong."""
+
+    host: str
+    tasks: list[str]
+    why: str
+
+
+class RunHalted(Base, frozen=True, kw_only=True):
+    """No further host is begun: the failure budget is spent, or a failure is fatal to all."""
+
+    reason: str
+
+
 class SeverityJudged(Base, frozen=True, kw_only=True):
-    """The severity, from the evidence.
+    """The severity, from the evidence; judged again after a mitigation.
 
     Args:
         level: P1 to P4, or None: no rule held.
+        before: the level before the mitigation, `none` without one; empty the first time.
         because: the rule's own words.
         hosts: on which it held.
         of: how many hosts it was asked of.
@@ -176,11 +211,25 @@ class SeverityJudged(Base, frozen=True, kw_only=True):
     """
 
     level: str | None
+    before: str = ""
     because: str = ""
     hosts: list[str] = []
     of: int = 0
     unjudged: list[str] = []
     acknowledge_by: datetime | None = None
+
+
+class Acknowledged(Base, frozen=True, kw_only=True):
+    """Somebody has taken the incident; `how` says by what."""
+
+    how: str
+
+
+class DeadlineMissed(Base, frozen=True, kw_only=True):
+    """The time of a level is over, and nobody has taken the incident."""
+
+    level: str
+    acknowledge_by: datetime
 
 
 class ChangePredicted(Base, frozen=True, kw_only=True):
@@ -190,16 +239,17 @@ class ChangePredicted(Base, frozen=True, kw_only=True):
     name: str
     module: str
     host: str
+    delegate: str = ""
     item: str | None = None
     change: dict[str, Any]
 
 
 class NotPredicted(Base, frozen=True, kw_only=True):
-    """What an action would do cannot be known before another has run."""
+    """What an action would do on these hosts cannot be known before something else has happened."""
 
     task: str
     name: str
-    host: str
+    hosts: list[str]
     why: str
 
 
@@ -235,6 +285,7 @@ class Intent(Base, frozen=True, kw_only=True):
     name: str
     module: str
     host: str
+    delegate: str = ""
     item: str | None
     change: dict[str, Any]
 
@@ -281,7 +332,13 @@ Event = (
     | WaveEnded
     | Looked
     | TaskEnded
+    | BatchStarted
+    | BlockRescued
+    | RollbackStarted
+    | RunHalted
     | SeverityJudged
+    | Acknowledged
+    | DeadlineMissed
     | ChangePredicted
     | NotPredicted
     | ApprovalAsked

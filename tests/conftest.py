@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.accounts import add_accounts
 from tests.lab.lab import Host, Lab
+from tests.lab.windows import WindowsHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,14 @@ def lab() -> Iterator[Lab]:
     """Two hosts with sshd."""
     with Lab() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def windows(lab: Lab) -> Iterator[WindowsHost]:
+    """A host whose account's shell is cmd.exe."""
+    started = WindowsHost(2, lab.client, lab.h1.known_hosts)
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")
@@ -33,4 +43,11 @@ def lab_docker(lab: Lab) -> Lab:
     """The lab with a Docker engine on both hosts."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(Host.dockerd, lab.hosts))
+    return lab
+
+
+@pytest.fixture(scope="session")
+def lab_accounts(lab: Lab) -> Lab:
+    """The lab with accounts on the first host that may become others."""
+    add_accounts(lab.h1)
     return lab

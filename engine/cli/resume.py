@@ -9,6 +9,9 @@ import click
 @click.argument("run", metavar="RUN", default="last")
 @click.option("--yes", is_flag=True, help="Apply the changes without asking.")
 @click.option("-k", "--ask-pass", is_flag=True, help="Ask for the SSH password.")
+@click.option(
+    "-K", "--ask-become-pass", is_flag=True, help="Ask for the password of sudo and its like."
+)
 @click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
 @click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
 @click.option("--journal", metavar="URL", help="Another journal than your own.")
@@ -18,6 +21,7 @@ def command(
     *,
     yes: bool,
     ask_pass: bool,
+    ask_become_pass: bool,
     diff: bool,
     as_json: bool,
     journal: str | None,
@@ -29,9 +33,14 @@ def command(
     sent again without a yes.
     """
     from engine.cli import session
+    from engine.cli.passwords import asked
 
-    password = click.prompt("SSH password", hide_input=True, err=True) if ask_pass else None
     manner = session.Manner(
-        yes=yes, json=as_json, verbosity=verbose, diff=diff, journal=journal, password=password
+        yes=yes,
+        json=as_json,
+        verbosity=verbose,
+        diff=diff,
+        journal=journal,
+        passwords=asked(ssh=ask_pass, become=ask_become_pass),
     )
     return session.go_on(run, manner)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from engine.connections.become import METHODS
 from engine.execution.options import FORKS
 
 _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
@@ -35,6 +36,8 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 @click.option("--only", metavar="PHASE", type=click.Choice(_PHASES), help="Run only this phase.")
 @click.option("-t", "--tags", multiple=True, help="Run only tasks with one of these tags.")
 @click.option("--skip-tags", multiple=True, help="Leave out tasks with one of these tags.")
+@click.option("--start-at-task", metavar="NAME", help="Pass over the tasks before this one.")
+@click.option("--step", is_flag=True, help="Ask before each task.")
 @click.option(
     "-f",
     "--forks",
@@ -46,6 +49,16 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 @click.option("-u", "--user", help="The account on the hosts, where the inventory names none.")
 @click.option("-k", "--ask-pass", is_flag=True, help="Ask for the SSH password.")
 @click.option("--private-key", "--key-file", type=click.Path(), help="The SSH key, likewise.")
+@click.option("-b", "--become", is_flag=True, help="Act on the hosts as another account.")
+@click.option("--become-user", metavar="USER", help="As which one, where nothing else is said.")
+@click.option(
+    "--become-method",
+    type=click.Choice(METHODS),
+    help="How to get there, likewise; sudo unless said.",
+)
+@click.option(
+    "-K", "--ask-become-pass", is_flag=True, help="Ask for the password of sudo and its like."
+)
 @click.option(
     "-T",
     "--timeout",
@@ -56,6 +69,13 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
     "-M", "--module-path", multiple=True, type=click.Path(), help="A directory with more modules."
 )
 @click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
+@click.option("--policy", metavar="FILE", type=click.Path(), help="Your policy, if not the usual.")
+@click.option(
+    "--break-glass",
+    metavar="REASON",
+    default="",
+    help="Overrule a policy's approvals and cool-downs; the reason stands in the journal.",
+)
 @click.option("--journal", metavar="URL", help="Another journal than your own.")
 @click.option(
     "--detailed-exitcode", is_flag=True, help="With --check: exit 6 if there would be changes."
@@ -63,11 +83,13 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 @click.option("--syntax-check", is_flag=True, help="Only check the playbook and the inventory.")
 @click.option("--list-hosts", is_flag=True, help="Only list the hosts that would be reached.")
 @click.option("--list-tasks", is_flag=True, help="Only list the tasks that would be run.")
+@click.option("--list-tags", is_flag=True, help="Only list the tags that tasks have.")
 @click.option("-v", "--verbose", count=True, help="More of the results; -vv, -vvv: all of it.")
 def command(playbook: str, **said: Any) -> int:
     """Run PLAYBOOK: investigate, classify, predict, ask, mitigate, verify, resolve."""
     from engine.cli import session
     from engine.cli.extra import extra_vars
+    from engine.cli.passwords import asked
     from engine.execution.options import Options
 
     options = Options(
@@ -81,48 +103,45 @@ def command(playbook: str, **said: Any) -> int:
         skip_tags=_split(said["skip_tags"]),
         forks=said["forks"],
         user=said["user"],
+        become=said["become"],
+        become_user=_account(said["become_user"]),
+        become_method=said["become_method"],
         private_key=said["private_key"] and _absolute(said["private_key"]),
         timeout=said["timeout"],
         module_path=[_absolute(path) for path in said["module_path"]],
+        start_at_task=said["start_at_task"],
+        policy=said["policy"] and _absolute(said["policy"]),
+        break_glass=said["break_glass"],
         detailed_exitcode=said["detailed_exitcode"],
     )
-    password = None
-    if said["ask_pass"]:
-        password = click.prompt("SSH password", hide_input=True, err=True)
-    if said["syntax_check"] or said["list_hosts"] or said["list_tasks"]:
-        return _only_list(options, hosts=said["list_hosts"], tasks=said["list_tasks"])
+    lists = [name for name in ("hosts", "tasks", "tags") if said[f"list_{name}"]]
+    if said["syntax_check"] or lists:
+        from engine.cli import listing
+
+        return listing.show(options, lists)
     manner = session.Manner(
         yes=said["yes"],
         json=said["as_json"],
         verbosity=said["verbose"],
         diff=said["diff"],
+        step=said["step"],
         journal=said["journal"],
-        password=password,
+        passwords=asked(ssh=said["ask_pass"], become=said["ask_become_pass"]),
     )
     return session.start(options, manner)
-
-
-def _only_list(options: Any, *, hosts: bool, tasks: bool) -> int:
-    from engine.execution.assemble import prepare
-
-    plan = prepare(options).plan
-    if hosts:
-        for host in plan.every_host():
-            click.echo(host)
-    if tasks:
-        for phase, its_tasks in plan.phases.items():
-            click.echo(f"{phase}:")
-            for task in its_tasks:
-                where = ", ".join(plan.grid[task.id]) or "no host"
-                click.echo(f"  {task.name}  ({task.module}) on {where}")
-    if not hosts and not tasks:
-        click.echo(f"{options.playbook}: no problems")
-    return 0
 
 
 def _absolute(source: str) -> str:
     """A path that means the same from anywhere; a list of hosts stays as it is."""
     return source if "," in source else str(Path(source).expanduser().absolute())
+
+
+def _account(name: str | None) -> str | None:
+    from engine.connections.become import is_account
+
+    if name is not None and not is_account(name):
+        raise click.BadParameter(f"{name!r} is no account's name", param_hint="--become-user")
+    return name
 
 
 def _limit(limit: str | None) -> str | None:

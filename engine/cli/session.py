@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import click
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
 from engine.cli.jsonl import json_line
+from engine.cli.passwords import Passwords
 from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
 from engine.cli.style import is_terminal, wants_colour
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from engine.cli.screen import Screen
     from engine.events import Event, Sink
-    from engine.execution.approval import Approver
     from engine.execution.assemble import Prepared
     from engine.execution.options import Options
     from engine.execution.run import Run
@@ -48,16 +48,18 @@ class Manner:
         json: events as JSON Lines on stdout, and nothing else there.
         verbosity: how often `-v` was said.
         diff: show each change's before and after.
+        step: ask before each task.
         journal: its URL; None for the user's own.
-        password: for SSH, from the prompt of `-k`.
+        passwords: from the prompts of `-k` and `-K`.
     """
 
     yes: bool = False
     json: bool = False
     verbosity: int = 0
     diff: bool = False
+    step: bool = False
     journal: str | None = None
-    password: str | None = None
+    passwords: Passwords = field(default_factory=Passwords)
 
 
 def start(options: Options, manner: Manner) -> int:
@@ -70,7 +72,7 @@ def start(options: Options, manner: Manner) -> int:
         InputError: something is wrong with what was given; no host was contacted.
         JournalError: what happens could not be recorded; nothing more was sent.
     """
-    prepared = prepare(options, password=manner.password)
+    prepared = _prepared(options, manner)
     run_id = new_run_id()
     with open_journal(manner.journal) as journal, journal.begin(run_id) as recorder:
         return _execute(prepared, run_id, recorder, manner, None)
@@ -94,8 +96,13 @@ def go_on(run: str, manner: Manner) -> int:
             so_far = progress(journal.events(run_id))
             if so_far.ended is not None and so_far.ended.outcome in ("resolved", "done", "checked"):
                 raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
-            prepared = prepare(options_of(so_far), password=manner.password)
+            prepared = _prepared(options_of(so_far), manner)
             return _execute(prepared, run_id, recorder, manner, so_far)
+
+
+def _prepared(options: Options, manner: Manner) -> Prepared:
+    given = manner.passwords
+    return prepare(options, password=given.ssh, become_password=given.become)
 
 
 def _execute(
@@ -117,10 +124,18 @@ def _execute(
     )
     sinks: list[Sink] = [recorder, console, *([JsonLines()] if manner.json else [])]
     somebody = sys.stdin.isatty() and is_terminal(sys.stderr)
-    approver: Approver = NobodyToAsk()
-    if somebody:
-        approver = TerminalApprover(screen, lambda: bool(interrupted))
-    assembled = assemble(prepared, run_id, sinks, approver, yes=manner.yes, progress=so_far)
+    person = TerminalApprover(screen, lambda: bool(interrupted)) if somebody else None
+    if manner.step and person is None:
+        raise InputError("--step asks before each task, and there is no terminal to ask at")
+    assembled = assemble(
+        prepared,
+        run_id,
+        sinks,
+        person or NobodyToAsk(),
+        yes=manner.yes,
+        progress=so_far,
+        stepper=person.step if manner.step and person else None,
+    )
     with ExitStack() as stack:
         stack.callback(screen.close)
         stack.callback(assembled.links.close)

@@ -6,6 +6,7 @@ through the link, so they see the network as the host does and nothing is instal
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 OsFamily = Literal["linux", "macos", "windows", "posix"]
 ShellType = Literal["sh", "cmd", "powershell"]
+BecomeMethod = Literal["sudo", "su", "doas"]
 
 OUTPUT_HEAD = 256 * 1024
 OUTPUT_TAIL = 256 * 1024
@@ -47,7 +49,7 @@ class Argv:
 
     Args:
         args: the program first.
-        env: variables set for this command alone.
+        env: variables set for this command alone; on Windows an empty one is none.
         cwd: the directory it runs in; None for the account's home.
     """
 
@@ -58,19 +60,25 @@ class Argv:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Text for the host's own shell; `args` arrive as `$1`, `$2`… and are never part of the text.
+    """Text for the host's own shell; its values arrive beside the text and are never part of it.
+
+    In `sh` they are `$1`, `$2`…, in cmd `!1!`, `!2!`…, in PowerShell `$args[0]`, `$args[1]`….
 
     Args:
-        text: `sh` on POSIX hosts, PowerShell or cmd on Windows ones.
-        args: positional parameters.
+        text: what the host's `Platform.shell` reads: `sh` on POSIX hosts, a batch file for cmd
+            or PowerShell on Windows ones.
+        args: the values.
         env: variables set for this script alone.
         cwd: the directory it runs in; None for the account's home.
+        executable: what reads it instead: a program that takes `-c` on POSIX hosts; `cmd`,
+            `powershell` or `pwsh` on Windows ones.
     """
 
     text: str
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: str | None = None
+    executable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,7 @@ class Become:
     """
 
     user: str = "root"
-    method: Literal["sudo", "su", "doas"] = "sudo"
+    method: BecomeMethod = "sudo"
     password: str | None = field(default=None, repr=False)
 
 
@@ -96,11 +104,13 @@ class Output:
         head: the first bytes, all of them if they were few.
         tail: the last bytes of a longer output; empty otherwise.
         size: how many bytes there were in all.
+        encoding: of the text, where it is not UTF-8: a Windows program's code page.
     """
 
     head: bytes = b""
     tail: bytes = b""
     size: int = 0
+    encoding: str = "utf-8"
 
     @property
     def omitted(self) -> int:
@@ -109,11 +119,22 @@ class Output:
 
     @property
     def text(self) -> str:
-        """As text: UTF-8, undecodable bytes replaced; a gap is named where bytes were dropped."""
+        """As text, undecodable bytes replaced; a gap is named where bytes were dropped."""
+        head = self.head.decode(self.encoding, "replace")
         if not self.tail:
-            return self.head.decode("utf-8", "replace")
+            return head
         gap = f"\n… {self.omitted} bytes left out …\n" if self.omitted else ""
-        return self.head.decode("utf-8", "replace") + gap + self.tail.decode("utf-8", "replace")
+        return head + gap + self.tail.decode(self.encoding, "replace")
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether it is UTF-8, as far as can be seen where a piece was cut off."""
+        whole = self.head if self.omitted else self.head + self.tail
+        try:
+            codecs.getincrementaldecoder("utf-8")().decode(whole)
+        except UnicodeDecodeError:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +213,7 @@ class Connection(Protocol):
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
@@ -201,31 +223,39 @@ class Connection(Protocol):
             command: what to run.
             stdin: given to it, then closed.
             timeout: seconds; then its process group gets TERM, and KILL after a grace.
+            keep: bytes of its stdout to keep from the start; None for the usual head and tail.
             become: as another account.
             listener: hears output as it comes.
 
         Raises:
             Unreachable: there is no link; nothing was sent.
             LinkLost: the link died; it may have run.
+            BecomeRefused: the host does not let us act as the account; nothing was run.
             DeadlineExceeded: the time was over; `Overdue` if the command had begun.
         """
         ...
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
         """A real, connected socket to an address as seen from the host.
 
         Args:
             address: where to.
             timeout: seconds for the connect; the socket is left in blocking mode.
+            become: as another account; a TCP address is the same for all of them.
 
         Raises:
             Unreachable: there is no link.
             DialRefused: the address refused or does not exist, in the host's own words.
+            BecomeRefused: the host does not let us act as the account.
             DeadlineExceeded: the time was over.
         """
         ...
 
-    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
+    def forward(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> AbstractContextManager[str]:
         """A unix socket on the controller that leads to `address`, while the context lasts.
 
         For clients that want a path and not a socket (libpq, the Docker SDK). It dials once
@@ -236,26 +266,31 @@ class Connection(Protocol):
             address: where to.
             timeout: seconds for the connect, and for all that goes through it: then its streams
                 end, whatever their clients wait for.
+            become: as another account; a TCP address is the same for all of them.
 
         Raises:
             As `dial`.
         """
         ...
 
-    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
+    def put(
+        self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
+    ) -> None:
         """Write a file on the host: whole or not at all (a temporary name, then a rename).
 
+        On Windows there is no mode to set.
+
         Raises:
-            Unreachable, LinkLost, DeadlineExceeded: as `run`.
+            Unreachable, LinkLost, BecomeRefused, DeadlineExceeded: as `run`.
             HostError: the host's own word, such as no space or no permission.
         """
         ...
 
-    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
+    def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
         """The first `limit` bytes of a file on the host.
 
         Raises:
-            Unreachable, LinkLost, DeadlineExceeded: as `run`.
+            Unreachable, LinkLost, BecomeRefused, DeadlineExceeded: as `run`.
             HostError: no such file, no permission.
         """
         ...

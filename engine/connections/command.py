@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import threading
 from typing import TYPE_CHECKING
 
 from engine.connections import shells
-from engine.connections.channels import drain, exit_status, request_exec
 from engine.connections.ending import Leader
+from engine.connections.entrance import exit_status
 from engine.connections.output import Marked, Outputs
 from engine.connections.underway import UnderWay
 from engine.errors import HostError
 
 if TYPE_CHECKING:
-    import threading
-
-    import paramiko
+    from collections.abc import Callable, Sequence
 
     from engine.connections.base import Argv, Finished, Script
-    from engine.connections.sessions import Sessions
-
+    from engine.connections.entrance import Channel, Entrance
+    from engine.connections.session import Shell
 
 _PATIENCE = 1.5
 """Seconds for a host to show that it answers, before an overdue command is given up."""
 
-_WORK = 5.0
+WORK = 5.0
 """Seconds for an errand, on a host that does."""
 
 
@@ -33,19 +32,30 @@ class RemoteCommand:
     """A command line with what goes to its stdin and where its output goes.
 
     Args:
-        sessions: of the host.
+        sessions: of the account that it runs as.
         outputs: takes what it writes.
-        patience: seconds for its session to be opened, if it is an errand of ours.
+        marker: what its streams begin with, if not with one made here.
+        end_all: ends what it has started on the host, in a session of its own, and says whether
+            that is known to be gone; None where its first process tells what that is.
+        ours: it is an errand of ours, which nothing ends but its own session.
     """
 
     def __init__(
-        self, sessions: Sessions, outputs: Outputs | None = None, patience: float | None = None
+        self,
+        sessions: Entrance,
+        outputs: Outputs | None = None,
+        *,
+        marker: str = "",
+        end_all: Callable[[Entrance], bool] | None = None,
+        ours: bool = False,
     ) -> None:
         """Nothing is sent yet."""
         self._sessions = sessions
         self._outputs = outputs or Outputs()
-        self._patience = patience
-        self._marker = secrets.token_hex(12)
+        self._marker = marker or secrets.token_hex(12)
+        self._end_all = end_all
+        self._ours = ours
+        self._group: int | None = None
         self._stdout = Marked(self._marker, self._outputs.stdout)
         self._stderr = Marked(self._marker, self._outputs.stderr)
         self._under_way: UnderWay | None = None
@@ -64,23 +74,27 @@ class RemoteCommand:
 
     def run_line(self, line: str, stdin: bytes, timeout: float) -> Finished:
         """Run a line of the account's own shell. Raises as `run`."""
-        ours = self._patience is not None
         under_way = UnderWay(
-            self._sessions, lambda: self._leader, timeout, None if ours else errand
+            self._sessions,
+            lambda: self._leader,
+            timeout,
+            None if self._ours else errand,
+            self._end_all,
         )
         with under_way:
-            channel = self._sessions.open(self._patience or timeout)
+            entered = self._sessions.enter(
+                self._stdout, self._stderr, under_way.deadline, line=line
+            )
+            channel, self._group = entered.channel, entered.group
             self._under_way = under_way
             try:
-                ended = drain(channel, self._stdout, self._stderr)
-                request_exec(channel, line)
-                if not (self._send(channel, stdin) and self._await(channel, ended)):
+                if not (self._send(channel, stdin) and self._await(channel, entered.ended)):
                     raise under_way.overdue(self._outputs)
                 return under_way.finished(status_of(channel, self._sessions), self._outputs)
             finally:
                 channel.close()
 
-    def _send(self, channel: paramiko.Channel, data: bytes) -> bool:
+    def _send(self, channel: Channel, data: bytes) -> bool:
         assert self._under_way is not None
         if not self._sessions.send(channel, data, self._under_way.deadline):
             return False
@@ -88,7 +102,7 @@ class RemoteCommand:
             channel.shutdown_write()
         return True
 
-    def _await(self, channel: paramiko.Channel, ended: threading.Event) -> bool:
+    def _await(self, channel: Channel, ended: threading.Event) -> bool:
         """Whether the command ended in time; its output is complete then, or nobody writes more."""
         assert self._under_way is not None
         if not self._under_way.wait(channel.status_event):
@@ -99,7 +113,7 @@ class RemoteCommand:
     @property
     def _leader(self) -> Leader | None:
         pid = self._stdout.pid or self._stderr.pid
-        return Leader(pid) if pid else None
+        return Leader(pid, self._group) if pid else None
 
     def end(self) -> None:
         """End the command from another thread, and wait a moment until `run` has heard of it."""
@@ -107,12 +121,17 @@ class RemoteCommand:
             self._under_way.end()
 
 
-def errand(sessions: Sessions, script: Script) -> Finished:
+def errand(sessions: Entrance, script: Script) -> Finished:
     """Run a script of ours in a session of its own. Raises as `RemoteCommand.run`."""
-    return RemoteCommand(sessions, patience=_PATIENCE).run(script, b"", _WORK)
+    return RemoteCommand(sessions.hurried(_PATIENCE), ours=True).run(script, b"", WORK)
 
 
-def status_of(channel: paramiko.Channel, sessions: Sessions) -> int:
+def errand_line(sessions: Entrance, line: str) -> Finished:
+    """The same with a line of the account's own shell."""
+    return RemoteCommand(sessions.hurried(_PATIENCE), ours=True).run_line(line, b"", WORK)
+
+
+def status_of(channel: Channel, sessions: Entrance) -> int:
     """The status of a session that has ended.
 
     Raises:
@@ -125,3 +144,12 @@ def status_of(channel: paramiko.Channel, sessions: Sessions) -> int:
     if sessions.alive and not channel.event_ready:
         raise HostError(f"{sessions.where}: its SSH server runs no commands for this account")
     raise sessions.lost()
+
+
+def end_each(running: Sequence[RemoteCommand | Shell]) -> None:
+    """End commands from another thread, all at once, and wait until that is done."""
+    ending = [threading.Thread(target=remote.end) for remote in running]
+    for thread in ending:
+        thread.start()
+    for thread in ending:
+        thread.join()

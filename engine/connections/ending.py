@@ -87,7 +87,7 @@ belongs() {
   [ "$pid" != "$leader" ] || [ -z "$loop" ] || return
   case " $leader: $all" in *" $parent:"*) return ;; esac
   [ -z "$began" ] || ! precedes "$start" "$pid" "$began" "$first_pid" || return
-  [ "${row##*:}" = "$leader" ] && return
+  [ "${row##*:}" = "$group" ] && return
   [ -n "$first" ] && [ -n "$outputs" ] && writes
 }
 find_all() {
@@ -145,7 +145,7 @@ end_all() {
 }
 """
 
-END = f"{_FIND}{_END}leader=$1 loop=$2\nend_all\n"
+END = f"{_FIND}{_END}leader=$1 group=$2 loop=$3\nend_all\n"
 """Ends what a `Leader` leads: TERM, a second of grace, KILL.
 
 Its status says whether all of it is known to be gone.
@@ -154,7 +154,7 @@ Its status says whether all of it is known to be gone.
 # The session that it is given in ends at once. It looks each second whether its command is still
 # there, after a minute every five.
 _TIMER = """\
-leader=$1 loop=$2 left=$3 age=$4
+leader=$1 group=$2 loop=$3 left=$4 age=$5
 begun
 [ -n "$began" ] || exit 0
 if [ "$age" -gt 0 ]; then
@@ -186,19 +186,21 @@ It says its own pid. It does nothing about a process that is younger than so man
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """The process that leads a command's process group on the host.
+    """The process on the host that a command begins with.
 
     Args:
         pid: of it.
+        group: its process group, if it does not lead that itself: what led to another account may.
         loop: it is a shell that runs one command after the other. It is left alone itself.
     """
 
     pid: int
+    group: int | None = None
     loop: bool = False
 
     @property
-    def _args(self) -> tuple[str, str]:
-        return str(self.pid), "loop" if self.loop else ""
+    def _args(self) -> tuple[str, str, str]:
+        return str(self.pid), str(self.group or self.pid), "loop" if self.loop else ""
 
     @property
     def end(self) -> Script:

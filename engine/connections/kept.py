@@ -139,6 +139,11 @@ class Kept(Generic[T]):
             return Unreachable(failure.message, lasting=failure.lasting)
         return failure
 
+    @property
+    def interruptions(self) -> int:
+        """How often it was interrupted."""
+        return self._interruptions
+
     def interrupt(self) -> None:
         """Let those go who wait for an attempt; it goes on, and serves whoever comes next."""
         with self._changed:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from engine.connections.become import Ladders
 from engine.connections.credentials import Credentials
 from engine.connections.kept import Kept
 from engine.connections.timers import Timers
@@ -92,14 +93,14 @@ class Links:
             self._jump_hosts.close()
 
     def _opener(self, settings: Settings) -> Callable[[], Connection]:
-        timers = Timers()
+        ladders, timers = Ladders(), Timers()
         endpoint = (settings.address, settings.port, settings.proxy_command, settings.way)
         at_once = self._endpoints[endpoint]
 
         def open_() -> Connection:
             with at_once, self._handshakes:
                 reach = self._jump_hosts.link if self._jump_hosts else None
-                return _open(settings, self._credentials, reach, timers)
+                return _open(settings, self._credentials, reach, ladders, timers)
 
         return open_
 
@@ -113,12 +114,16 @@ def _jump_hosts(settings: list[Settings], credentials: Credentials) -> JumpHosts
 
 
 def _open(
-    settings: Settings, credentials: Credentials, reach: Reach | None, timers: Timers
+    settings: Settings,
+    credentials: Credentials,
+    reach: Reach | None,
+    ladders: Ladders,
+    timers: Timers,
 ) -> Connection:
     if settings.kind == "local":
         from engine.connections.local import LocalConnection
 
-        return LocalConnection()
+        return LocalConnection(ladders, settings.shell)
     from engine.connections.handshake import connect
     from engine.connections.ssh import SshConnection
 
@@ -127,8 +132,10 @@ def _open(
     return SshConnection(
         link,
         f"{settings.user}@{settings.address}",
-        partial(connect, soon, credentials, reach),
-        timers,
+        ladders,
+        settings.shell,
+        another=partial(connect, soon, credentials, reach),
+        timers=timers,
     )
 
 
@@ -151,6 +158,7 @@ class LazyConnection:
     def _use(self, timeout: float, work: Callable[[Connection, float], R]) -> R:
         """Do some work within so many seconds, the connect among them."""
         ends = time.monotonic() + timeout
+        interruptions = self._kept.interruptions
 
         def left() -> float:
             return max(0.01, ends - time.monotonic())
@@ -160,7 +168,8 @@ class LazyConnection:
             try:
                 return work(connection, left())
             except Unreachable:
-                if connection.alive:
+                # What an interruption has cut off is not to be begun again.
+                if connection.alive or self._kept.interruptions != interruptions:
                     raise
             return work(self._kept.get(left()), left())
         except Overdue as error:
@@ -184,6 +193,7 @@ class LazyConnection:
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
@@ -191,32 +201,45 @@ class LazyConnection:
         return self._use(
             timeout,
             lambda connection, left: connection.run(
-                command, stdin=stdin, timeout=left, become=become, listener=listener
+                command, stdin=stdin, timeout=left, keep=keep, become=become, listener=listener
             ),
         )
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
         """As in `Connection`."""
-        return self._use(timeout, lambda connection, left: connection.dial(address, timeout=left))
+        return self._use(
+            timeout,
+            lambda connection, left: connection.dial(address, timeout=left, become=become),
+        )
 
     @contextlib.contextmanager
-    def forward(self, address: Address, *, timeout: float) -> Iterator[str]:
+    def forward(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> Iterator[str]:
         """As in `Connection`."""
         with contextlib.ExitStack() as open_:
 
             def enter(connection: Connection, left: float) -> str:
-                return open_.enter_context(connection.forward(address, timeout=left))
+                return open_.enter_context(connection.forward(address, timeout=left, become=become))
 
             yield self._use(timeout, enter)
 
-    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
+    def put(
+        self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
+    ) -> None:
         """As in `Connection`."""
-        self._use(timeout, lambda connection, left: connection.put(data, path, mode, timeout=left))
+        self._use(
+            timeout,
+            lambda connection, left: connection.put(data, path, mode, timeout=left, become=become),
+        )
 
-    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
+    def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
         """As in `Connection`."""
         return self._use(
-            timeout, lambda connection, left: connection.get(path, limit, timeout=left)
+            timeout,
+            lambda connection, left: connection.get(path, limit, timeout=left, become=become),
         )
 
     def interrupt(self) -> None:

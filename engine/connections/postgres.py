@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _ATTEMPT = re.compile(r"(?:connection failed: )?connection to server .*? failed: ")
 
 
+USUAL = "/var/run/postgresql"
+
+
 class Session(psycopg.Connection[dict[str, Any]]):
     """A connection that takes its way to the server down with it.
 
@@ -79,7 +82,8 @@ def open_session(
         database: its name.
         user: the role.
         password: for it; None where the server asks for none.
-        host: a directory with the server's unix socket, or a name, as the host sees it.
+        host: a directory with the server's unix socket, or a name, as the host sees it. The usual
+            directory is `localhost` on a Windows host.
         port: the server's.
         timeout: seconds for the connect, and for all that is done with the session: a statement
             that is under way then raises DeadlineExceeded, one that its link dies under LinkLost.
@@ -93,6 +97,8 @@ def open_session(
         DeadlineExceeded: it did not answer in time.
         LinkLost: the link died.
     """
+    if host == USUAL and connection.platform.family == "windows":
+        host = "localhost"
     unix = host.startswith("/")
     address: Address = Unix(f"{host}/.s.PGSQL.{port}") if unix else Tcp(host, port)
     patience = Patience(connection, timeout, f"PostgreSQL at {shown(address)}")

@@ -8,18 +8,17 @@ import threading
 from typing import TYPE_CHECKING
 
 from engine.connections import loop, shells
-from engine.connections.channels import drain, exit_status, request_exec
+from engine.connections import platform as platforms
 from engine.connections.command import errand, status_of
 from engine.connections.ending import Leader
+from engine.connections.entrance import exit_status
 from engine.connections.output import Framed, Marked, Outputs
 from engine.connections.underway import UnderWay
 from engine.errors import LinkLost
 
 if TYPE_CHECKING:
-    import paramiko
-
-    from engine.connections.base import Argv, Finished, Script
-    from engine.connections.sessions import Sessions
+    from engine.connections.base import Argv, Finished, Platform, Script
+    from engine.connections.entrance import Channel, Entrance
 
 _NONCE = 8
 """Bytes that nobody guesses. The shell reads each of their digits with a system call."""
@@ -32,27 +31,43 @@ class NoShell(Exception):
     """Our loop found that it cannot do its work on this host; the command was not begun."""
 
 
+class OnWindows(Exception):
+    """The account's own shell is that of a Windows host; the command was not begun.
+
+    Args:
+        platform: what the host says of itself.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        """Keep it."""
+        super().__init__()
+        self.platform = platform
+
+
 class Shell:
     """One shell on the host, which runs one command after the other.
 
     Args:
-        sessions: of the host.
-        before: a line for the account's own shell, run before ours takes its place.
+        sessions: of the account that its commands run as.
+        ask: whether the account's own shell is to say first what it is.
     """
 
-    def __init__(self, sessions: Sessions, before: str = "") -> None:
+    def __init__(self, sessions: Entrance, *, ask: bool = False) -> None:
         """Nothing is opened before the first command."""
         self._sessions = sessions
-        self._line = before + shells.LOGIN_LINE
+        self._line = shells.LOGIN_LINE
+        if ask:
+            self._line = f"{platforms.BEFORE}{self._line}{platforms.AFTER}"
         self._key = secrets.token_hex(_NONCE)
         self._marker = secrets.token_hex(_NONCE)
         self._woken = threading.Event()
         self._out = Framed(loop.READY, self._wake)
         self._err = Framed(b"", self._wake)
-        self._stdout = Marked(self._marker, self._out)
-        self._stderr = Marked(self._marker, self._err)
+        self._stdout = Marked(self._marker, self._out, hold=True)
+        self._stderr = Marked(self._marker, self._err, hold=True)
         self._streams_ended = threading.Event()
-        self._channel: paramiko.Channel | None = None
+        self._channel: Channel | None = None
+        self._group: int | None = None
         self._under_way: UnderWay | None = None
         self._ending = False
         self.usable = True
@@ -65,6 +80,7 @@ class Shell:
 
         Raises:
             NoShell: none is to be had; the command was not begun.
+            OnWindows: the host is none that has such a shell; the command was not begun.
             SessionRefused, Unreachable: nothing was sent.
             LinkLost: the link or the shell died under it.
             DeadlineExceeded: the time was over; the command was ended.
@@ -74,7 +90,7 @@ class Shell:
         self.usable = False  # until all has gone well
         try:
             with UnderWay(self._sessions, lambda: self._leader, timeout, errand) as under_way:
-                channel, opening = self._opened(timeout)
+                channel, opening = self._opened(under_way.deadline)
                 self._begin(mark.encode(), outputs)
                 self._under_way = under_way
                 sent = self._sessions.send(channel, opening + data, under_way.deadline)
@@ -85,14 +101,14 @@ class Shell:
             self._out.leave()
             self._err.leave()
 
-    def _opened(self, timeout: float) -> tuple[paramiko.Channel, bytes]:
+    def _opened(self, deadline: float) -> tuple[Channel, bytes]:
         """The channel, and what is to be sent before anything else."""
         if self._channel is not None:
             return self._channel, b""
-        channel = self._channel = self._sessions.open(timeout)
+        entered = self._sessions.enter(self._stdout, self._stderr, deadline, line=self._line)
+        channel = self._channel = entered.channel
         channel.status_event = self._woken
-        self._streams_ended = drain(channel, self._stdout, self._stderr)
-        request_exec(channel, self._line)
+        self._streams_ended, self._group = entered.ended, entered.group
         return channel, shells.on_stdin(loop.program(self._key), b"", self._marker)
 
     def _begin(self, mark: bytes, outputs: Outputs) -> None:
@@ -121,15 +137,16 @@ class Shell:
             outputs.grew_quiet(self._streams_ended, self._under_way.deadline)
         return True
 
-    def _status(self, channel: paramiko.Channel) -> int:
+    def _status(self, channel: Channel) -> int:
         if self._out.end is not None and self._err.end is not None:
             end = loop.end(self._out.end)
             stray = self._out.stray or self._err.stray
             self.left = end.last and not self._streams_ended.is_set()
             self.usable = not (end.last or stray)
             return end.status
-        if self._leader is None:
-            return status_of(channel, self._sessions)  # of what the account ran in our place
+        if not self.begun:
+            self._in_our_place()
+            return status_of(channel, self._sessions)
         status = exit_status(channel)
         if status is None:
             raise self._sessions.lost()
@@ -142,16 +159,33 @@ class Shell:
             f"whether it took effect is not known"
         )
 
+    def _in_our_place(self) -> None:
+        """The account ran something else: it is all that there is, unless it asks for cmd."""
+        windows = platforms.windows_of(self._stdout.held.decode("utf-8", "replace"))
+        if windows is not None:
+            raise OnWindows(windows)
+        self._stdout.release()
+        self._stderr.release()
+
     @property
     def _leader(self) -> Leader | None:
         pid = self._stdout.pid or self._stderr.pid
-        return Leader(pid, loop=True) if pid else None
+        return Leader(pid, self._group, loop=True) if pid else None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the host has begun to run it: then the host is one that can."""
+        return self._group is not None or self._leader is not None
 
     def end(self) -> None:
         """End its command from another thread, and wait a moment until `run` has heard of it."""
         self._ending = True
         if self._under_way is not None:
             self._under_way.end()
+
+    def runs_as(self, entrance: Entrance) -> bool:
+        """Whether its commands run as the account of this entrance."""
+        return self._sessions is entrance
 
     @property
     def alive(self) -> bool:

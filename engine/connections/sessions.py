@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from engine.connections import shells
+from engine.connections.channels import (
+    drain,
+    drain_errors,
+    drain_output,
+    request_exec,
+    request_terminal,
+)
+from engine.connections.entrance import CHUNK, Entered, SessionRefused, send, time_left
 from engine.connections.living import LinkDown, OpenTimeout
 from engine.connections.timers import Timers
 from engine.connections.transport import OpenRefused
-from engine.errors import DeadlineExceeded, HostError, LinkLost, Unreachable
+from engine.errors import DeadlineExceeded, LinkLost, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import paramiko
 
+    from engine.connections.entrance import Channel, Hear
+    from engine.connections.output import Ending
     from engine.connections.transport import Link
-
-_CHUNK = 64 * 1024
-"""Bytes between two looks at the clock."""
 
 _STUCK = 0.5
 """Seconds beyond its deadline that a command waits for the link to take what it is given."""
-
-
-class SessionRefused(HostError):
-    """The server opens no further session; nothing was sent."""
 
 
 class Sessions:
@@ -37,7 +42,7 @@ class Sessions:
         link: of the host.
         where: `user@address`, for messages.
         another: opens one more link to the host; none where there is no need for it.
-        timers: of the host's commands.
+        timers: of the login account's commands.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Sessions:
         """Open nothing yet."""
         self._link = link
         self._another = another
+        self._patience = float("inf")
         self.where = where
         self.timers = timers or Timers()
         self.spare: Callable[[], bool] = lambda: False
@@ -61,12 +67,7 @@ class Sessions:
         return self._link.alive
 
     def attend(self, timeout: float) -> None:
-        """Make sure that the host is there, where there is reason to doubt it.
-
-        Raises:
-            Unreachable: the link is gone; nothing was sent.
-            DeadlineExceeded: the server did not answer within `timeout` seconds.
-        """
+        """As in `Entrance`."""
         try:
             self._link.attend(timeout)
         except LinkDown as error:
@@ -84,6 +85,7 @@ class Sessions:
             DeadlineExceeded: the server did not answer within `timeout` seconds.
             SessionRefused: it allows no more of them.
         """
+        timeout = min(timeout, self._patience)
         # The server may still count a session that has just ended: it clears up after it has
         # answered what came in the same breath. So a refusal is believed the second time.
         believed = False
@@ -93,9 +95,9 @@ class Sessions:
             except LinkDown as error:
                 raise Unreachable(f"{self.where}: {error}") from error
             except OpenTimeout as error:
+                seconds = f"{round(timeout, 2):g} s"
                 raise DeadlineExceeded(
-                    f"{self.where}: no session opened within {round(timeout, 2):g} s; "
-                    f"nothing was run"
+                    f"{self.where}: no session opened within {seconds}; nothing was run"
                 ) from error
             except OpenRefused as error:
                 if self.spare():
@@ -107,14 +109,47 @@ class Sessions:
                     ) from error
                 believed = True
 
+    def enter(
+        self,
+        stdout: Ending,
+        stderr: Ending,
+        deadline: float,
+        *,
+        line: str = shells.LOGIN_LINE,
+        hear: Hear | None = None,
+    ) -> Entered:
+        """As in `Entrance`."""
+        channel = self.open(time_left(deadline))
+        if hear is None:
+            ended = drain(channel, stdout, stderr)
+        else:
+            ended = drain_errors(channel, stderr)
+            hear(channel.recv, stdout)
+        request_exec(channel, line)
+        return Entered(channel, ended)
+
+    def enter_terminal(self, output: Ending, deadline: float, line: str) -> paramiko.Channel:
+        """As in `Login`."""
+        channel = self.open(time_left(deadline))
+        drain_output(channel, output)
+        request_terminal(channel)
+        request_exec(channel, line)
+        return channel
+
+    def cut_off(self, channel: Channel) -> bool:
+        """As in `Login`."""
+        del channel
+        return not self.alive
+
+    def hurried(self, patience: float) -> Sessions:
+        """As in `Entrance`."""
+        other = copy.copy(self)
+        other._patience = patience
+        return other
+
     @contextlib.contextmanager
     def apart(self) -> Iterator[Sessions]:
-        """Sessions of a link of their own, for what must be done where this one has none left.
-
-        Raises:
-            SessionRefused: there is no such link.
-            Unreachable: it cannot be opened.
-        """
+        """As in `Login`: sessions of a link of their own."""
         if self._another is None:
             raise SessionRefused(f"{self.where}: no session is left, and no link to open one on")
         link = self._another()
@@ -123,29 +158,18 @@ class Sessions:
         finally:
             link.close()
 
-    def send(self, channel: paramiko.Channel, data: bytes, deadline: float) -> bool:
-        """Send all that the other side cares to read.
-
-        Returns:
-            Whether there was time for it.
-        """
+    def send(self, channel: Channel, data: bytes, deadline: float) -> bool:
+        """As in `Entrance`."""
         # Where the server stands still, much data fills the link, and then nothing that waits to
         # be sent can look at the clock: nobody but the link's end wakes it.
         watch = threading.Timer(deadline + _STUCK - time.monotonic(), self._link.close)
         watch.daemon = True
-        if len(data) > _CHUNK:
+        if len(data) > CHUNK:
             watch.start()
         try:
-            for start in range(0, len(data), _CHUNK):
-                channel.settimeout(max(0.01, deadline - time.monotonic()))
-                channel.sendall(data[start : start + _CHUNK])
-        except TimeoutError:
-            return False
-        except OSError:
-            pass  # it ended without reading all of it, or the link did
+            return send(channel, data, deadline)
         finally:
             watch.cancel()
-        return time.monotonic() < deadline
 
     def lost(self) -> LinkLost:
         """The error of a command that the link died under."""

@@ -33,7 +33,7 @@ class Command:
     """A command on the host.
 
     Args:
-        leader: of its process group.
+        leader: that it begins with.
         began: monotonic time.
         ends: its deadline, likewise.
         tries: how often its host was told in vain.

@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from engine.connections.base import Finished
+from engine.connections.entrance import SessionRefused
 from engine.connections.output import LINGER
-from engine.connections.sessions import SessionRefused
 from engine.connections.timers import AFTER, Command
 from engine.errors import HostError, LinkLost, Overdue
 
@@ -18,35 +18,39 @@ if TYPE_CHECKING:
 
     from engine.connections.base import Script
     from engine.connections.ending import Leader
+    from engine.connections.entrance import Entrance
     from engine.connections.output import Outputs
-    from engine.connections.sessions import Sessions
 
-    Errand = Callable[[Sessions, Script], Finished]
+    Errand = Callable[[Entrance, Script], Finished]
+    EndAll = Callable[[Entrance], bool]
 
 
 class UnderWay:
     """One command; a context that lasts as long as it does.
 
     Args:
-        sessions: of its host.
-        leader: finds the process that leads it; None while that is not known.
+        sessions: of the account that it runs as.
+        leader: finds the process that it began with; None while that is not known.
         timeout: seconds.
         errand: runs a script of ours on the host, in a session of its own; None where the command
             is one.
+        end_all: ends it, where no leader is ever known; says whether it is known to be gone.
     """
 
     def __init__(
         self,
-        sessions: Sessions,
+        sessions: Entrance,
         leader: Callable[[], Leader | None],
         timeout: float,
         errand: Errand | None,
+        end_all: EndAll | None = None,
     ) -> None:
         """It begins now."""
         self._sessions = sessions
         self._leader = leader
         self._timeout = timeout
         self._errand = errand
+        self._end_all = end_all or self._end_led
         self._began = time.monotonic()
         self._over = threading.Event()
         self.deadline = self._began + timeout
@@ -97,16 +101,19 @@ class UnderWay:
     def _end(self) -> bool:
         """Whether all of it is known to have ended."""
         # By another channel: RFC 4254's `signal` request is refused for root logins.
+        with contextlib.suppress(HostError):
+            try:
+                return self._end_all(self._sessions)
+            except SessionRefused:
+                with self._sessions.apart() as others:
+                    return self._end_all(others)
+        return False
+
+    def _end_led(self, sessions: Entrance) -> bool:
         leader = self._leader()
         if leader is None or self._errand is None:
             return False
-        with contextlib.suppress(HostError):
-            try:
-                return self._errand(self._sessions, leader.end).status == 0
-            except SessionRefused:
-                with self._sessions.apart() as others:
-                    return self._errand(others, leader.end).status == 0
-        return False
+        return self._errand(sessions, leader.end).status == 0
 
     def _command(self) -> Command | None:
         leader = self._leader()

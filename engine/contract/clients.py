@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import LinkLost, ModuleFailed
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
     import docker
@@ -42,6 +43,21 @@ def http_client(
         ca=ca,
         follow_redirects=follow_redirects,
     )
+
+
+def tls_context(*, verify: bool = True, ca: str | None = None) -> ssl.SSLContext:
+    """Settings for the client's side of TLS, with the trust that `http_client` has.
+
+    Args:
+        verify: check the server's certificate and its name.
+        ca: a PEM file on the controller with the authorities to trust; None for the usual ones.
+
+    Raises:
+        ModuleFailed: there are no authorities in that file.
+    """
+    from engine.connections.tls import client_context
+
+    return client_context(verify=verify, ca=ca)
 
 
 def docker_client(target: Target, *, socket: str = "/var/run/docker.sock") -> docker.DockerClient:
@@ -95,21 +111,6 @@ def postgres_session(
         sslmode=sslmode,
         ca=ca,
     )
-
-
-def check_postgres_tls(host: str, sslmode: SslMode | None, ca: str | None) -> None:
-    """Refuse arguments of `postgres_session` that would be passed over.
-
-    Raises:
-        ValueError: they do not go together.
-    """
-    if (sslmode or ca) and host.startswith("/"):
-        raise ValueError("sslmode and ca are for a host with a name; a unix socket has no TLS")
-    verifies = sslmode in {"verify-ca", "verify-full"}
-    if verifies and not ca:
-        raise ValueError(f"sslmode {sslmode} needs ca: the file with the authorities to trust")
-    if ca and not verifies:
-        raise ValueError("ca is checked with sslmode verify-full (or verify-ca) only")
 
 
 @contextmanager

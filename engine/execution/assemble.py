@@ -8,6 +8,7 @@ import platform
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,37 +16,48 @@ import msgspec
 
 from engine import __version__
 from engine import inventory as inventories
+from engine.connections.become import BecomeSaid
 from engine.connections.links import Links
-from engine.connections.settings import Defaults, Settings
-from engine.connections.ssh_config import USUAL, SshConfigs
+from engine.connections.settings import Defaults
 from engine.errors import InputError, Problem
 from engine.events import RunResumed, RunStarted, TaskEnded, now
 from engine.execution.approval import Approvals
+from engine.execution.batches import Budget
+from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
 from engine.execution.ending import Course
 from engine.execution.fleet import ThreadFleet
+from engine.execution.guard import Guards
+from engine.execution.halt import Halt
+from engine.execution.judging import Judging
 from engine.execution.memory import Memory
 from engine.execution.options import Options
+from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.precheck import check_arguments
 from engine.execution.predict import Predictor
+from engine.execution.reaching import reached
 from engine.execution.run import Run
 from engine.execution.stage import Stage
+from engine.execution.walk import Walk
 from engine.execution.worker import Worker
 from engine.language import fill, load
 from engine.language.templates import Scope, Templates
-from engine.redact import Redactor
+from engine.policy import usual
+from engine.redact import MASK, Redactor
 from engine.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from engine.connections.settings import Settings
     from engine.events import Event, Sink
     from engine.execution.approval import Approver
     from engine.execution.orders import Key
     from engine.journal.progress import Progress
-    from engine.language.model import Playbook
+    from engine.language.model import Playbook, Task
+    from engine.policy import Policies
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -58,6 +70,8 @@ class Prepared:
         inputs: the playbook's, typed.
         given: the inputs and all other `-e` values.
         settings: how each host is reached.
+        becoming: as whom each task acts there.
+        policies: that hold.
     """
 
     options: Options
@@ -67,6 +81,8 @@ class Prepared:
     given: dict[str, Any]
     plan: Plan
     settings: Mapping[str, Settings]
+    becoming: Becoming
+    policies: Policies
     templates: Templates
     redactor: Redactor
 
@@ -76,17 +92,21 @@ class Prepared:
         return list(dict.fromkeys(r for one in self.settings.values() for r in one.remarks))
 
 
-def prepare(options: Options, *, password: str | None = None) -> Prepared:
+def prepare(
+    options: Options, *, password: str | None = None, become_password: str | None = None
+) -> Prepared:
     """Load and check everything that the options name.
 
     Args:
         options: what the command line said.
         password: for SSH, from the prompt of `-k`.
+        become_password: for sudo and its like, from that of `-K`.
 
     Raises:
         InputError: something is wrong with the playbook, the inventory or the options.
     """
     path = Path(options.playbook)
+    policies = usual(options.policy)
     registry = Registry(Path(p) for p in options.module_path)
     inventory = inventories.load(options.inventory, playbook_dir=path.parent)
     names = inventory.names()
@@ -96,49 +116,41 @@ def prepare(options: Options, *, password: str | None = None) -> Prepared:
     templates = Templates()
     redactor = Redactor()
     selection = Selection(
-        options.limit, options.only, tuple(options.tags), tuple(options.skip_tags)
+        options.limit,
+        options.only,
+        tuple(options.tags),
+        tuple(options.skip_tags),
+        options.start_at_task,
     )
     names_of_plan = Scope(given, playbook.text.vars, templates)
     plan = make_plan(playbook, inventory, names_of_plan, selection)
-    check_arguments(plan, registry, given, templates)
     defaults = Defaults(
         options.user,
         password,
         Path(options.private_key) if options.private_key else None,
         options.timeout,
     )
-    configs = SshConfigs(USUAL)
-    settings = {
-        host: _settings(host, plan, given, defaults, configs, templates)
-        for host in plan.every_host()
-    }
-    for one in settings.values():
-        if one.password:
-            redactor.learn(one.password)
-    return Prepared(options, registry, playbook, inputs, given, plan, settings, templates, redactor)
-
-
-def _settings(
-    host: str,
-    plan: Plan,
-    given: Mapping[str, Any],
-    defaults: Defaults,
-    configs: SshConfigs,
-    templates: Templates,
-) -> Settings:
-    """How a host is reached: the inventory says, `-e` overrides.
-
-    Flags fill in what is missing, then ssh_config.
-    """
-    variables = plan.inventory.variables(host)
-    scope = Scope({"inventory_hostname": host, **given}, variables, templates)
-    ours = {
-        name: given.get(name) if name in given else templates.render(value, scope)
-        for name, value in variables.items()
-        if name.startswith("ansible_")
-    }
-    ours |= {name: value for name, value in given.items() if name.startswith("ansible_")}
-    return Settings.from_variables(host, ours, defaults, configs)
+    settings = reached(plan, given, defaults, templates, redactor)
+    flags = BecomeSaid(
+        options.become or None, options.become_user, options.become_method, become_password
+    )
+    if become_password:
+        redactor.learn(become_password)
+    becoming = Becoming({host: one.become for host, one in settings.items()}, flags, templates)
+    check_arguments(plan, registry, given, becoming, templates)
+    return Prepared(
+        options,
+        registry,
+        playbook,
+        inputs,
+        given,
+        plan,
+        settings,
+        becoming,
+        policies,
+        templates,
+        redactor,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +171,7 @@ def assemble(
     *,
     yes: bool,
     progress: Progress | None = None,
+    stepper: Callable[[Task, int], bool] | None = None,
 ) -> Assembled:
     """Make every part of a run and join them.
 
@@ -169,6 +182,7 @@ def assemble(
         approver: asks a person.
         yes: nobody need be asked.
         progress: what an earlier session of this run came to.
+        stepper: whether a task is to be run, on so many hosts; None: each is.
     """
     options, plan, templates = prepared.options, prepared.plan, prepared.templates
     bus = Bus(prepared.redactor, sinks)
@@ -180,8 +194,15 @@ def assemble(
         templates,
         prepared.redactor,
     )
+    guards = Guards(
+        prepared.policies,
+        prepared.playbook.text.limits,
+        plan.all_hosts,
+        plan.inventory.groups_of,
+        options.break_glass,
+    )
     links = Links(prepared.settings)
-    worker = Worker(links, prepared.registry, templates, bus.tell)
+    worker = Worker(links, prepared.registry, templates, prepared.becoming, guards, bus.tell)
     fleet = ThreadFleet(worker.perform, options.forks)
     past = finished(progress) if progress else {}
     stage = Stage(plan, memory, fleet, templates, bus.tell, past)
@@ -189,14 +210,30 @@ def assemble(
     changes = Changes(
         stage,
         Predictor(stage, prepared.registry, bus.tell, unknown),
-        Approvals(approver, bus.tell, yes=yes),
+        Approvals(approver, guards, bus.tell, yes=yes),
+        guards,
         bus.tell,
-        check=options.check,
     )
+    halt = Halt(
+        partial(_all, fleet.cancel, worker.stop), partial(_all, fleet.revive, worker.revive)
+    )
+    budget = Budget(prepared.playbook.text.max_fail, len(plan.hosts_of("mitigate")))
+    walk = Walk(stage, changes, halt, budget, bus.tell, stepper or _always)
     course = Course(check=options.check, detailed=options.detailed_exitcode)
-    run = Run(run_id, stage, changes, fleet, worker, templates, bus.tell, course=course)
+    judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
+    phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
+    run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
     opening = _opening(prepared, run_id, progress, opened_at)
     return Assembled(run, links, opening, bus.tell)
+
+
+def _always(_task: Task, _hosts: int) -> bool:
+    return True
+
+
+def _all(*calls: Callable[[], None]) -> None:
+    for call in calls:
+        call()
 
 
 def finished(progress: Progress) -> dict[Key, TaskEnded]:
@@ -257,7 +294,9 @@ def new_run_id() -> str:
 
 
 def options_of(progress: Progress) -> Options:
-    """The options that a run was started with.
+    """The options that a run was started with, without the passwords among them.
+
+    Those stand in the journal as masks; tried as passwords they would lock accounts.
 
     Raises:
         InputError: its playbook has changed since.
@@ -273,4 +312,9 @@ def options_of(progress: Progress) -> Options:
         raise InputError(
             Problem("the playbook has changed since the run began", str(path), hint=hint)
         )
-    return options
+    extra = {
+        name: value
+        for name, value in options.extra.items()
+        if not (name.startswith("ansible_") and value == MASK)
+    }
+    return msgspec.structs.replace(options, extra=extra)

@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from engine.connections.base import BecomeMethod  # noqa: TC001  # msgspec reads it at run time
+
 FORKS = 32
 """Hosts at a time, the measured best."""
 
@@ -25,8 +27,14 @@ class Options(Struct, frozen=True, kw_only=True):
         forks: hosts at a time.
         user: the account on the hosts, where the inventory names none.
         private_key: the key file, likewise.
+        become: act as another account, where nothing else is said.
+        become_user: as which one, likewise.
+        become_method: how to get there, likewise.
         timeout: seconds to connect; None for what ssh_config says.
         module_path: directories with more modules.
+        start_at_task: the name of the first task to run; a glob.
+        policy: the user's policy file; None for the usual one.
+        break_glass: why rules of approval and cool-downs do not hold this time; empty: they do.
         detailed_exitcode: with check, exit 6 where there would be changes.
     """
 
@@ -41,6 +49,12 @@ class Options(Struct, frozen=True, kw_only=True):
     forks: int = FORKS
     user: str | None = None
     private_key: str | None = None
+    become: bool = False
+    become_user: str | None = None
+    become_method: BecomeMethod | None = None
     timeout: float | None = None
     module_path: list[str] = []
+    start_at_task: str | None = None
+    policy: str | None = None
+    break_glass: str = ""
     detailed_exitcode: bool = False

@@ -9,8 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.contract import Change
-    from engine.events import Status
-    from engine.language.keywords import Phase
+    from engine.events import PhaseName, Status
     from engine.language.model import Task
 
 Mode = Literal["probe", "predict", "apply"]
@@ -33,10 +32,12 @@ class Order:
         approved: the change that was shown and approved, for `apply`.
         unknown: the change of an earlier intent whose outcome nobody saw, for `predict`.
         intent: the id that an action's intent will have.
+        delegate: the host that does it in the other's stead; empty where none does.
+        pause: seconds to wait before it.
     """
 
     task: Task
-    phase: Phase
+    phase: PhaseName
     host: str
     mode: Mode
     name: str
@@ -47,6 +48,13 @@ class Order:
     approved: Change | None = None
     unknown: Change | None = None
     intent: str = ""
+    delegate: str = ""
+    pause: float = 0.0
+
+    @property
+    def where(self) -> str:
+        """The host that it is done on."""
+        return self.delegate or self.host
 
     @property
     def key(self) -> Key:
@@ -64,6 +72,7 @@ class Outcome:
         asks: `change` needs a yes first: it is not the one that was approved. Nothing was sent.
         guard: the guard that refused it; empty where none did.
         intent: the intent that was recorded; empty where nothing was sent.
+        applied: a change was made, so there is something that could be taken back.
     """
 
     order: Order
@@ -76,6 +85,7 @@ class Outcome:
     asks: bool = False
     guard: str = ""
     intent: str = ""
+    applied: bool = False
 
     @property
     def failed(self) -> bool:

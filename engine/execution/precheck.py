@@ -1,7 +1,8 @@
-"""Arguments and times that are known before the run: checked then, and not when it is too late."""
+"""What is known of a task before the run is checked then, and not when it is too late."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.errors import HostError, InputError
@@ -11,21 +12,28 @@ from engine.language.keywords import PHASES
 from engine.language.templates import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from engine.errors import Problem
+    from engine.execution.becoming import Becoming
     from engine.execution.plan import Plan
     from engine.language.model import Task
     from engine.language.templates import Templates
     from engine.registry import Registry
 
-_ONLY_IN_A_RUN = frozenset({"item", "result", "hostvars", "incident", "env", "run_id", "alert"})
+_ONLY_IN_A_RUN = frozenset(
+    {"item", "result", "hostvars", "incident", "env", "run_id", "alert", "failure"}
+)
 """Names whose values a run brings, like the results that tasks register."""
 
 
 def check_arguments(
-    plan: Plan, registry: Registry, given: Mapping[str, Any], templates: Templates
+    plan: Plan,
+    registry: Registry,
+    given: Mapping[str, Any],
+    becoming: Becoming,
+    templates: Templates,
 ) -> None:
     """Render what uses inputs and variables alone, for each task's first host.
 
@@ -33,39 +41,53 @@ def check_arguments(
         plan: which task runs where.
         registry: the modules.
         given: inputs and `-e` values.
+        becoming: knows as whom a task acts.
         templates: renders them.
 
     Raises:
-        InputError: each argument or time that cannot be what it must be.
+        InputError: each argument, time or account that cannot be what it must be.
     """
     later = set(_ONLY_IN_A_RUN)
     for phase in PHASES:
         for task in plan.playbook.tasks(phase):
-            later |= defines(task)
+            later |= defines(task) | {task.text.loop_control.loop_var}
+            later |= {task.text.loop_control.index_var or "item"}
     problems: list[Problem] = []
-    for tasks in plan.phases.values():
-        for task in tasks:
+    for phase in plan.phases:
+        for task in plan.tasks(phase):
             for host in plan.grid[task.id][:1]:
-                texts = {**plan.inventory.variables(host), **plan.playbook.text.vars}
+                known = {**plan.inventory.variables(host), **plan.playbook.text.vars}
                 data = {
                     "inventory_hostname": host,
                     "groups": plan.inventory.groups,
                     "check_mode": False,
                     **given,
                 }
-                scope = Scope(data, texts, templates)
                 problems += [
                     problem
-                    for one in (task, *task.verify)
+                    for one in task.every()
                     if not one.uses & later
-                    for problem in _problems(one, registry, scope, templates)
+                    for problem in _problems(
+                        one,
+                        registry,
+                        Scope(data, {**known, **one.text.vars}, templates),
+                        partial(becoming.whom, host),
+                        templates,
+                    )
                 ]
     if problems:
         raise InputError(*problems)
 
 
-def _problems(task: Task, registry: Registry, scope: Scope, templates: Templates) -> list[Problem]:
+def _problems(
+    task: Task,
+    registry: Registry,
+    scope: Scope,
+    whom: Callable[[Task, Scope], object],
+    templates: Templates,
+) -> list[Problem]:
     try:
+        whom(task, scope)
         timing(task, templates, scope)
         templates.arguments(registry[task.module], task.args, scope)
     except HostError as error:

@@ -6,9 +6,10 @@ import threading
 import time
 import traceback
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from engine.contract import Action, Change, Deadline, Observing, Record, Target, to_plain
+from engine.contract import Action, Change, ModuleFailed, Observing, Record, Target, to_plain
 from engine.errors import (
     DeadlineExceeded,
     GuardRefused,
@@ -18,9 +19,8 @@ from engine.errors import (
     Unreachable,
 )
 from engine.events import Intent, TaskStarted
-from engine.execution.guard import check_protected
 from engine.execution.look import VERIFY_WITHIN, Looker
-from engine.execution.naming import name_of
+from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome
 from engine.execution.results import registered
 from engine.execution.timing import timing
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from engine.connections.links import Links
     from engine.contract import Module
     from engine.events import Event, Status
+    from engine.execution.becoming import Becoming
+    from engine.execution.guard import Guards
     from engine.language.templates import Templates
     from engine.registry import Registry
 
@@ -52,6 +54,8 @@ class Worker:
         links: Links,
         registry: Registry,
         templates: Templates,
+        becoming: Becoming,
+        guards: Guards,
         tell: Callable[[Event], None],
     ) -> None:
         """Work on these hosts with these modules.
@@ -60,11 +64,15 @@ class Worker:
             links: the hosts' connections.
             registry: the modules.
             templates: renders their arguments.
+            becoming: knows as whom a task acts.
+            guards: know what must never be changed.
             tell: makes an event known; for an `Intent` it returns when it is durable.
         """
         self._links = links
         self._registry = registry
         self._templates = templates
+        self._becoming = becoming
+        self._guards = guards
         self._tell = tell
         self._stopped = threading.Event()
         self._revived = threading.Event()
@@ -112,6 +120,8 @@ class Worker:
     def _attempt(self, order: Order) -> Outcome:
         """Perform it, and make an outcome of every way that it can go wrong."""
         try:
+            if order.pause and self._stopped.wait(order.pause):
+                return _failed(order, "failed", "interrupted before anything was sent")
             return self._perform(order)
         except JournalError:
             raise
@@ -130,13 +140,13 @@ class Worker:
         self._tell(TaskStarted(phase=order.phase, task=task.id, name=order.name, host=order.host))
         scope = Scope(order.data, order.texts, self._templates)
         module = self._templates.arguments(self._registry[task.module], task.args, scope)
-        connection = self._links.get(order.host)
-        looker = Looker(order, connection, self._templates, self._tell, self._stopped)
+        connect = partial(self._becoming.connection, self._links.get(order.where), order.where)
+        looker = Looker(order, connect, self._templates, self._tell, self._stopped)
         if task.kind == "probe":
             assert isinstance(module, Observing)
             return self._probe(order, looker, module)
         timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
-        target = Target(order.host, connection, Deadline(timeout))
+        target = looker.target(task, scope, timeout)
         if order.unknown is not None and _observable(module):
             settled = module.confirm(target, order.unknown) is None
             if settled:
@@ -146,7 +156,7 @@ class Worker:
 
     def _probe(self, order: Order, looker: Looker, module: Observing[Any]) -> Outcome:
         sight = looker.look(order.task, module, order.data)
-        unmet: Status = "finding" if order.phase == "investigate" else "failed"
+        unmet: Status = "finding" if order.phase in ("investigate", "severity") else "failed"
         status = "ok" if sight.holds else unmet
         result = registered(sight.result, status, message=sight.message)
         return Outcome(order, status, sight.message, sight.summary, result)
@@ -157,7 +167,7 @@ class Worker:
         if change is None:
             outcome = Outcome(order, "ok", summary="nothing to do")
             return replace(outcome, result=registered(seen, "ok"))
-        check_protected(change)
+        self._guards.protect(order.where, change)
         if order.mode == "predict":
             return Outcome(order, "changed", summary=change.summary, change=change)
         if isinstance(module, Action):
@@ -181,13 +191,12 @@ class Worker:
         """The change is on its way from here on: every end of it must say what is known."""
         sent = Outcome(order, "unknown", change=change, intent=order.intent)
         try:
-            done = module.apply(target, change)
+            done = self._applied(order, module, target, change)
             wrong = module.confirm(target, change) if _observable(module) else None
-        except (LinkLost, DeadlineExceeded) as error:
-            return self._settled(sent, looker, module, change, error)
         except HostError as error:
-            if self._stopped.is_set() or not target.connection.alive:
-                # It was cut off half-way, by us or with the link: a client sees just an end.
+            # Cut off half-way, by us or with the link, a client sees just an end.
+            cut_off = self._stopped.is_set() or not target.connection.alive
+            if cut_off or isinstance(error, LinkLost | DeadlineExceeded):
                 return self._settled(sent, looker, module, change, error)
             failed = _failed(order, "failed", error.message, error.found)
             return replace(failed, change=change, intent=order.intent)
@@ -195,13 +204,45 @@ class Worker:
             message = f"{order.task.module} broke: {type(error).__name__}: {error}"
             found = {"traceback": traceback.format_exc()}
             return replace(sent, message=message, result=registered(found, "unknown"))
-        if wrong is not None:
-            failed = _failed(order, "failed", f"not confirmed: {wrong}", _done(change, done))
-            return replace(failed, change=change, intent=order.intent)
-        return self._verified(order, looker, change, _done(change, done), "")
+        found = _done(change, done)
+        failing = f"not confirmed: {wrong}" if wrong is not None else ""
+        failing = failing or self._failed_when(order, registered(found, "changed"))
+        if failing:
+            return _undoable(sent, failing, found)
+        return self._verified(order, looker, change, found, "")
+
+    def _applied(
+        self, order: Order, module: Action[Any] | Record, target: Target, change: Change
+    ) -> object:
+        """What was done.
+
+        Where the task says itself what a failure is, the module's word is just what it found.
+        """
+        try:
+            return module.apply(target, change)
+        except ModuleFailed as error:
+            if order.task.text.failed_when is None or not error.found:
+                raise
+            return error.found
+
+    def _failed_when(self, order: Order, result: dict[str, Any]) -> str:
+        """What the task calls a failure, if this is one; else nothing."""
+        condition = order.task.text.failed_when
+        if condition is None:
+            return ""
+        names = {"result": result}
+        if order.task.text.register:
+            names[order.task.text.register] = result
+        scope = Scope({**order.data, **names}, order.texts, self._templates)
+        return f"failed_when: {said(condition)}" if self._templates.holds(condition, scope) else ""
 
     def _settled(
-        self, sent: Outcome, looker: Looker, module: Module, change: Change, error: HostError
+        self,
+        sent: Outcome,
+        looker: Looker,
+        module: Module,
+        change: Change,
+        error: HostError,
     ) -> Outcome:
         """A change that was cut off: looked at once more, never sent again."""
         message = error.message
@@ -212,10 +253,10 @@ class Worker:
         )
         if not _observable(module):
             return unknown
-        host = sent.order.host
+        order = sent.order
+        scope = Scope(order.data, order.texts, self._templates)
         try:
-            target = Target(host, self._links.get(host), Deadline(SETTLE))
-            if module.confirm(target, change) is not None:
+            if module.confirm(looker.target(order.task, scope, SETTLE), change) is not None:
                 return unknown
         except HostError:
             return unknown
@@ -234,9 +275,10 @@ class Worker:
             registered(found, "changed", message=message),
             change=change,
             intent=order.intent,
+            applied=True,
         )
         for task in order.task.verify:
-            scope = Scope(data, order.texts, self._templates)
+            scope = Scope(data, {**order.texts, **task.text.vars}, self._templates)
             probe = self._templates.arguments(self._registry[task.module], task.args, scope)
             assert isinstance(probe, Observing)
             try:
@@ -247,9 +289,7 @@ class Worker:
                 wrong = sight.message if not sight.holds else ""
             if wrong:
                 name = name_of(task, self._templates, scope)
-                wrong = f"not verified: {name}: {wrong}"
-                result = registered(found, "failed", message=wrong)
-                return replace(changed, status="failed", message=wrong, result=result)
+                return _undoable(changed, f"not verified: {name}: {wrong}", found)
         return changed
 
 
@@ -265,6 +305,12 @@ def _observable(module: Module) -> TypeGuard[Action[Any]]:
     return isinstance(module, Action) and module.observable
 
 
+def _undoable(sent: Outcome, message: str, found: dict[str, Any]) -> Outcome:
+    """A change that was made, and failed all the same."""
+    result = registered(found, "failed", message=message)
+    return replace(sent, status="failed", message=message, result=result, applied=True)
+
+
 def _intent(order: Order, change: Change) -> Intent:
     return Intent(
         intent=order.intent,
@@ -273,6 +319,7 @@ def _intent(order: Order, change: Change) -> Intent:
         name=order.name,
         module=order.task.module,
         host=order.host,
+        delegate=order.delegate,
         item=order.item,
         change=to_plain(change),
     )

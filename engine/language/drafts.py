@@ -22,14 +22,14 @@ Part = Literal["task", "verify", "rollback", "handler"]
 
 _LOOKS = frozenset(
     {"name", "expect", "failed_when", "within", "hold", "every", "until", "retries", "delay",
-     "timeout", "vars"}
+     "timeout", "vars", "become", "become_user", "become_method"}
 )  # fmt: skip
 KEYWORDS: dict[Part, frozenset[str]] = {
     "task": frozenset(TaskText.__struct_fields__),
     "verify": _LOOKS,
     "rollback": _LOOKS
     | {"when", "verify", "environment", "delegate_to", "ignore_errors", "no_log", "approve"},
-    "handler": frozenset(TaskText.__struct_fields__) - {"hosts"},
+    "handler": frozenset(TaskText.__struct_fields__) - {"hosts", "rollback"},
 }
 """The words that have a meaning there, beside the module's name."""
 

@@ -39,7 +39,9 @@ MOST_PROBLEMS = 100
 """Told of one file; more would hide the first."""
 
 _PLAIN = ("name", "description", "owner", "links")
-_HANDED_ON = ("tags", "environment", "throttle", "any_errors_fatal")
+_HANDED_ON = (
+    "tags", "environment", "become", "become_user", "become_method", "throttle", "any_errors_fatal",
+)  # fmt: skip
 """What a playbook says once for all of its tasks."""
 _JUDGED = ("acknowledge", "investigate")
 """The phases whose results severity may use."""
@@ -114,7 +116,7 @@ class Loader:
         """
         document = read(path)
         problems = Problems(document)
-        self._drafter.opened.clear()
+        self._drafter.clear()
         playbook = self._playbook(problems, document)
         found = _in_order([*problems.found, *self._of_included()], str(path))
         if found or playbook is None:
@@ -138,7 +140,10 @@ class Loader:
         handlers = [draft for draft in drafts["handlers"] if isinstance(draft, Draft)]
         check_tasks([*nodes, *handlers])
         check_handlers(nodes, handlers)
+        if self._drafter.missed:
+            return None
         names = self._names(problems, value, [*nodes, *handlers])
+        names.read(snippets.deep(problems, ("become_user",), value.get("become_user")))
         uses = read_uses(names, [draft for phase in _JUDGED for draft in drafts[phase]])
         rule_uses = _read_rules(names, value)
         rest = [draft for phase in PHASES if phase not in _JUDGED for draft in drafts[phase]]

@@ -186,7 +186,7 @@ def test_check_mode_shows_what_would_be_changed(path: Path) -> None:
         (Interruption(at=at(4), signal="SIGINT"), "INTERRUPTED by SIGINT"),
         (RunResumed(at=at(4), user="bob", options={}), "RESUMED by bob"),
         (
-            NotPredicted(at=at(4), task="m.1", name="Restart", host="db1", why="needs m.1"),
+            NotPredicted(at=at(4), task="m.1", name="Restart", hosts=["db1"], why="needs m.1"),
             "? Restart  db1  cannot be predicted: needs m.1",
         ),
         (

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
-PORT = 2243
+PORT = 2273
 
 
 @pytest.fixture

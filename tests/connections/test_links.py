@@ -17,6 +17,8 @@ from engine.connections.settings import Settings
 from engine.errors import Unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.connections.base import Finished, Script
 
 TRUE = Argv(("true",))
@@ -33,9 +35,12 @@ class Fake(LocalConnection):
         """It has died, and that is found when it is used."""
         self.refuses = False
         self.used = 0
+        self.meanwhile: Callable[[], object] = int
+        """What happens while it is used."""
 
     def run(self, command: Argv | Script, **options: Any) -> Finished:
         self.used += 1
+        self.meanwhile()
         if self.dies:
             self.alive = False
         if self.dies or self.refuses:
@@ -122,6 +127,18 @@ def test_a_link_that_turns_out_to_be_dead_is_opened_anew_and_used_once() -> None
     opener.opened[0].dies = True
     assert connection.run(Argv(("echo", "here")), timeout=5).stdout.text == "here\n"
     assert [fake.used for fake in opener.opened] == [2, 1]
+
+
+def test_what_an_interruption_has_cut_off_is_not_begun_again() -> None:
+    opener = Opener()
+    connection = LazyConnection(opener)
+    connection.run(TRUE, timeout=5)
+    opener.opened[0].dies = True
+    opener.opened[0].meanwhile = connection.interrupt
+    with pytest.raises(Unreachable, match="no session"):
+        connection.run(TRUE, timeout=5)
+    assert [fake.used for fake in opener.opened] == [2]
+    assert connection.run(TRUE, timeout=5).status == 0
 
 
 def test_a_refusal_on_a_link_that_stands_is_not_tried_again() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
-PORT = 2241
+PORT = 2271
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
-PORT = 2242
+PORT = 2272
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
-PORT = 2251
+PORT = 2274
 
 
 @pytest.fixture

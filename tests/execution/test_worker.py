@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from engine.connections.become import BecomeSaid
 from engine.errors import (
     DeadlineExceeded,
     JournalError,
@@ -16,10 +17,11 @@ from engine.errors import (
     Unreachable,
 )
 from engine.events import Intent, Looked, TaskEnded
+from engine.execution.becoming import Becoming
 from engine.execution.worker import Worker
 from engine.language.templates import Templates
 from engine.registry import Registry
-from tests.execution.build import order
+from tests.execution.build import guards, order
 from tests.execution.rig import Rig
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ mitigate:
 
 def look(rig: Rig) -> TaskEnded:
     """What comes of looking on h1."""
-    rig.stage.run("investigate", rig.plan.phases["investigate"])
+    rig.stage.run("investigate", rig.plan.tasks("investigate"))
     return only(rig)
 
 
@@ -96,7 +98,7 @@ def test_what_is_not_as_expected_is_a_finding_or_a_failure(
 ) -> None:
     rig = Rig(tmp_path, LOOK.replace("investigate", phase))
     rig.boards["h1"].switches["main"] = "broken"
-    rig.stage.run(phase, rig.plan.phases[phase])
+    rig.stage.run(phase, rig.plan.tasks(phase))
     assert (only(rig).status, only(rig).message) == (status, "it is broken")
     assert only(rig).result["finding"] is True
 
@@ -215,7 +217,9 @@ def test_an_interruption_is_over_before_what_must_follow() -> None:
         at_work.set()
         done.wait(20)
 
-    worker = Worker(cast("Any", links), Registry(), Templates(), hold)
+    templates = Templates()
+    nobody = Becoming({}, BecomeSaid(), templates)
+    worker = Worker(cast("Any", links), Registry(), templates, nobody, guards(), hold)
     thread = threading.Thread(target=worker.perform, args=(order("h1"),))
     thread.start()
     assert at_work.wait(20)
@@ -225,3 +229,21 @@ def test_an_interruption_is_over_before_what_must_follow() -> None:
     assert links.over
     done.set()
     thread.join()
+
+
+@pytest.mark.parametrize(
+    ("words", "stuck", "status"),
+    [
+        ("failed_when: result.put == 'on'", False, "failed"),
+        ("failed_when: result.put == 'off'", False, "changed"),
+    ],
+)
+def test_an_action_may_say_itself_what_a_failure_is(
+    tmp_path: Path, words: str, *, stuck: bool, status: str
+) -> None:
+    rig = Rig(tmp_path, f"mitigate:\n  - switch: 'on'\n    hosts: h1\n    {words}\n", yes=True)
+    if stuck:
+        rig.boards["h1"].surprise("put", 1)
+    rig.mitigate()
+    [event] = rig.told(TaskEnded)
+    assert event.status == status

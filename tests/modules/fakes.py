@@ -51,6 +51,7 @@ class FakeConnection:
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
@@ -60,22 +61,28 @@ class FakeConnection:
         status, out, err = self.answer[min(len(self.commands), len(self.answer) - 1)]
         self.commands.append(command)
         self.given.append(stdin)
-        return Finished(status, _output(out), _output(err), 0.25)
+        return Finished(status, _output(out, keep), _output(err), 0.25)
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
-        del address, timeout
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
+        del address, timeout, become
         raise self.refuse
 
-    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
-        del address, timeout
+    def forward(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> AbstractContextManager[str]:
+        del address, timeout, become
         raise self.refuse
 
-    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
-        del data, mode, timeout
+    def put(
+        self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
+    ) -> None:
+        del data, mode, timeout, become
         raise AssertionError(f"{path}: no module writes files")
 
-    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
-        del limit, timeout
+    def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
+        del limit, timeout, become
         raise AssertionError(f"{path}: no module reads files")
 
     def interrupt(self) -> None:
@@ -85,9 +92,9 @@ class FakeConnection:
         pass
 
 
-def _output(text: str) -> Output:
-    data = text.encode()
-    return Output(data, size=len(data))
+def _output(text: str, keep: int | None = None) -> Output:
+    data = text.encode("utf-8", "surrogateescape")
+    return Output(data[:keep], size=len(data))
 
 
 def target(connection: Connection, *, within: float = 30) -> Target:

@@ -10,6 +10,8 @@ import pytest
 from tests.modules.sequence import module
 
 NEEDED = {
+    "pg_activity": {"database": "shop"},
+    "pg_locks": {"database": "shop"},
     "pg_query": {"database": "shop", "query": "select 1"},
     "pg_terminate": {"user": "app"},
 }
