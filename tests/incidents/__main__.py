@@ -9,9 +9,13 @@ import socket
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from tests.incidents.causes import CAUSES
 from tests.incidents.system import ROOT, System
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DIRECTORY = ROOT / ".lab"
 _CONTROL = "control"
@@ -108,5 +112,5 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    commands = {"up": up, "keep": keep, "down": down, "cause": cause}
+    commands: dict[str, Callable[..., int]] = {"up": up, "keep": keep, "down": down, "cause": cause}
     sys.exit(commands[sys.argv[1]](*sys.argv[2:]))

@@ -33,6 +33,7 @@ class Host(Namespace):
 
     port = 22
     user = "root"
+    docker_listens: tuple[str, ...] = ()
 
     def __init__(self, name: str, number: int, client: ClientKey, known_hosts: Path) -> None:
         super().__init__(name)
@@ -74,7 +75,7 @@ class Host(Namespace):
         """Start the Docker engine unless it runs; its image is `lab:1`."""
         with self._lock:
             if "dockerd" not in self._running:
-                start_dockerd(self)
+                start_dockerd(self, *self.docker_listens)
                 self._running.add("dockerd")
 
     def psql(self, sql: str, *, database: str = DATABASE) -> str:
@@ -100,7 +101,7 @@ class Lab:
         self.directory = Path(tempfile.mkdtemp(prefix=f"quell-lab-{os.getpid()}-"))
         self.hosts: list[Host] = []
         try:
-            client = make_key(self.directory / "id_ed25519")
+            client = self.client = make_key(self.directory / "id_ed25519")
             known_hosts = self.directory / "known_hosts"
             for number, name in enumerate(("h1", "h2")):
                 self.hosts.append(Host(name, number, client, known_hosts))
