@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 # Python's own libraries have found out by now what system this is, and what it has. What comes
 # after them finds a system without it.
 HIDE = """
