@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BENCH ?= all
+SOAK ?= 10
 export PYTHON
 # Empty is unset: without compiled files each run would compile all of the tests anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -13,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 DEFINITION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sweep check reference bench wheel clean packages lab incident lab-down
+.PHONY: help demo test unit sweep check soak reference bench wheel clean packages lab incident lab-down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +30,9 @@ unit: $(VENV)/.tools ## run the quick tests that need no servers, in less than h
 
 sweep: packages $(VENV)/.tools ## run the long counts: thousands of commands, dials, kills
 	$(PYTEST) --numprocesses 0 -m sweep --timeout 3600
+
+soak: packages $(VENV)/.installed ## use hosts that fail again and again; SOAK=60 for an hour
+	$(BIN)/python -m benchmarks.soak --minutes $(SOAK)
 
 check: $(VENV)/.tools ## lint, format, types, layers
 	$(BIN)/ruff check .

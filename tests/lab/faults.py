@@ -23,9 +23,17 @@ def sshd_sessions(host: Namespace, port: int) -> list[str]:
 
 def kill_sshd(host: Namespace, port: int) -> None:
     """End an sshd, its connections, and all that runs in them, at once."""
-    # What is killed first takes some others with it.
-    script = f"{_BELOW}; p=$({_LISTENER}) || exit; for p in $p; do kill -9 $p $(below $p); done; :"
+    # What stands still starts no more. What is killed first takes some others with it.
+    end = "kill -STOP $p $(below $p); kill -9 $p $(below $p)"
+    script = f"{_BELOW}; p=$({_LISTENER}) || exit; for p in $p; do {end}; done; :"
     host.exec(["sh", "-c", script, "sh", str(port)], check=True)
+    host.resume()
+
+
+def sshd_tree(host: Namespace, port: int) -> list[str]:
+    """The pids of an sshd, its connections, and all that runs in them."""
+    script = f"{_BELOW}; for p in $({_LISTENER}); do echo $p; below $p; done"
+    return host.exec(["sh", "-c", script, "sh", str(port)]).stdout.split()
 
 
 @contextmanager
@@ -48,9 +56,14 @@ def black_hole(host: Namespace, port: int) -> Iterator[None]:
 def frozen(host: Namespace, pids: Sequence[str]) -> Iterator[None]:
     """These processes stand still while the context lasts; what they hold open stays open."""
     assert pids
-    host.exec(["kill", "-STOP", *pids], check=True)
+    signal(host, "STOP", pids)
     try:
         yield
     finally:
-        host.exec(["kill", "-CONT", *pids], check=True)
+        signal(host, "CONT", pids)
         host.resume()
+
+
+def signal(host: Namespace, name: str, pids: Sequence[str]) -> None:
+    """Send a signal to those of these processes that are still there."""
+    host.exec(["sh", "-c", 'kill -s "$@" 2>/dev/null; :', "sh", name, *pids], check=True)

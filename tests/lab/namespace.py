@@ -190,6 +190,7 @@ class Namespace:
         for pipe in (self._unshare.stdin, self._unshare.stdout):
             if pipe is not None:
                 pipe.close()
+        self.resume()  # one that stands still would not hear that its program has ended
         self._unshare.wait(timeout=30)
         for process in self._started:
             process.wait(timeout=30)
