@@ -22,7 +22,7 @@ from engine.events import Intent, TaskStarted
 from engine.execution.look import VERIFY_WITHIN, Looker
 from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome
-from engine.execution.results import registered
+from engine.execution.results import registered, told
 from engine.execution.timing import timing
 from engine.language.templates import Scope
 
@@ -147,7 +147,7 @@ class Worker:
             return self._probe(order, looker, module)
         timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
         target = looker.target(task, scope, timeout)
-        if order.unknown is not None and _observable(module):
+        if order.unknown is not None and _observable(module) and task.text.no_log is not True:
             settled = module.confirm(target, order.unknown) is None
             if settled:
                 message = "had taken effect: seen on resume"
@@ -321,7 +321,7 @@ def _intent(order: Order, change: Change) -> Intent:
         host=order.host,
         delegate=order.delegate,
         item=order.item,
-        change=to_plain(change),
+        change=told(change, order.task),
     )
 
 

@@ -155,6 +155,33 @@ def test_an_unknown_change_that_took_effect_is_not_sent_again(tmp_path: Path) ->
     assert (result.status, result.intent) == ("changed", before.intent)
 
 
+def test_a_change_that_is_not_to_be_logged_is_told_by_its_target_alone(tmp_path: Path) -> None:
+    book = """
+    mitigate:
+      - {name: On, hosts: h1, no_log: true, switch: "s3cret"}
+    """
+    rig = Rig(tmp_path, book, answers=[{"h1"}])
+    rig.mitigate()
+    assert rig.puts("h1") == ["put main s3cret"]
+    assert [p.summary for p in rig.person.asked[0]] == ["main (not shown: no_log)"]
+    assert [event.change["on"][0]["name"] for event in rig.told(Intent)] == ["main"]
+    assert "s3cret" not in msgspec.json.encode(rig.events).decode()
+
+
+def test_an_unknown_change_that_was_not_logged_is_asked_for(tmp_path: Path) -> None:
+    hidden = {"summary": "main (not shown: no_log)", "on": [{"kind": "switch", "name": "main"}]}
+    before = intent(5, task="mitigate.1", host="h1", module="switch", change=hidden)
+    book = """
+    mitigate:
+      - {name: On, hosts: h1, no_log: true, switch: "on"}
+    """
+    unknown: dict[tuple[str, str, str | None], Intent] = {("mitigate.1", "h1", None): before}
+    rig = Rig(tmp_path, book, yes=True, answers=[None], unknown=unknown)
+    with pytest.raises(ApprovalNeeded):
+        rig.mitigate()
+    assert rig.puts("h1") == []
+
+
 def test_an_unknown_change_that_did_not_take_effect_is_proposed_again(tmp_path: Path) -> None:
     known = {"summary": "main: off → on", "on": [{"kind": "switch", "name": "main"}]}
     before = intent(5, task="mitigate.1", host="h1", module="switch", change=known)
