@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import ClassVar
 
-from engine.contract import Action, Change, Duration, GuardRefused, Target, seconds
+from engine.contract import Action, Change, Duration, GuardRefused, Identity, Target, seconds
 from engine.contract.services import Service, ServiceName, restart, service
 
 LOOK = 0.5
@@ -51,12 +51,13 @@ class ServiceRestart(Action[Service], frozen=True, kw_only=True):
         Raises:
             GuardRefused: the host, or our way to it, hangs on it.
         """
-        for name in seen.names:
+        for name in (seen.name, *seen.aliases):
             if _protected(name):
                 raise GuardRefused(f"{seen.name} is never restarted: the host hangs on {name}")
         return Change(
             summary=f"{seen.name} {seen.state} → restarted",
-            on=(seen.identity,),
+            # Who protects it by another name means it as well.
+            on=(seen.identity, *(Identity("service", name) for name in seen.aliases)),
             before={"state": seen.state, "pid": seen.pid},
             after={"state": "running"},
         )
@@ -67,7 +68,7 @@ class ServiceRestart(Action[Service], frozen=True, kw_only=True):
 
     def confirm(self, target: Target, change: Change) -> str | None:
         """Wait until it runs from a new start, and see whether it stays."""
-        (old,) = change.on
+        old = change.on[0]
         seen = service(target, old.name)
         while seen.settling:
             target.pause(LOOK)
@@ -88,7 +89,7 @@ class ServiceRestart(Action[Service], frozen=True, kw_only=True):
 
 
 def _protected(name: str) -> bool:
-    short = name.lower().removesuffix(".service").removesuffix(".socket")
+    short = name.lower().removesuffix(".service")
     return any(fnmatchcase(short, pattern) for pattern in PROTECTED)
 
 

@@ -122,6 +122,12 @@ class Service(Struct, frozen=True, kw_only=True):
         """Its name, with which start of it this is."""
         return Identity("service", self.name, {"instance": self.instance})
 
+    @property
+    def aliases(self) -> list[str]:
+        """What else it may be called where something is said of services, such as `nginx`."""
+        short = [name.removesuffix(".service") for name in self.names]
+        return sorted({*self.names, *short} - {self.name})
+
 
 class _WindowsService(Struct):
     name: str

@@ -244,6 +244,7 @@ def _at(tree: Any, path: list[str]) -> Any:
     return tree
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(tree=_FILES, path=_PATHS, value=_TREES, flow=st.sampled_from([True, False, None]))
 def test_any_yaml_file_means_the_same_but_for_the_key(
@@ -253,6 +254,7 @@ def test_any_yaml_file_means_the_same_but_for_the_key(
     _check(text, tree, path, value, YAML, yaml.safe_load)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(tree=_FILES, path=_PATHS, value=_TREES, indent=st.sampled_from([None, 2, 4, "\t"]))
 def test_any_json_file_means_the_same_but_for_the_key(

@@ -51,6 +51,7 @@ def test_a_service_is_restarted_and_runs_from_a_new_start(systemd: Systemd, host
     assert outcome.unconfirmed is None
     assert outcome.change is not None
     assert outcome.change.summary == "app.service active (running) → restarted"
+    assert [each.name for each in outcome.change.on] == ["app.service", "app"]
     assert systemd.run("systemctl", "is-active", "app").stdout == "active\n"
     assert systemd.run("systemctl", "show", "-p", "MainPID", "app").stdout != before
 

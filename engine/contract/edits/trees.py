@@ -79,7 +79,7 @@ def set_key(text: str, path: Path, value: Any, syntax: Syntax) -> str:
     else:
         place = ".".join(map(str, path[: len(spots) - 1])) or "the whole"
         raise ModuleFailed(f"{_said(path)}: {place} is a {target.kind} without {missing[0]!r}")
-    expected = _with(root, list(path), wanted, syntax)
+    expected = _with(root, list(path), wanted)
     return _proven(splice.into(text), expected, path, syntax)
 
 
@@ -103,7 +103,7 @@ def remove_key(text: str, path: Path, syntax: Syntax) -> str:
         member = parent.find(path[-1])
         assert member is not None
         splice = _removed(text, parent, member)
-    return _proven(splice.into(text), _with(root, list(path), None, syntax), path, syntax)
+    return _proven(splice.into(text), _with(root, list(path), None), path, syntax)
 
 
 def _located(text: str, syntax: Syntax) -> Spot | None:
@@ -153,7 +153,7 @@ def _walk(root: Spot, path: Path) -> tuple[list[Spot], Path]:
     return spots, ()
 
 
-def _with(spot: Spot, path: list[str | int], wanted: Any, syntax: Syntax) -> Any:
+def _with(spot: Spot, path: list[str | int], wanted: Any) -> Any:
     """The shape of a value with another one at a path; with none there, if that is None."""
     if not path:
         return wanted
@@ -170,7 +170,7 @@ def _with(spot: Spot, path: list[str | int], wanted: Any, syntax: Syntax) -> Any
         if each is not member:
             shape = each.spot.shape
         elif rest or wanted is not None:
-            shape = _with(each.spot, rest, wanted, syntax)
+            shape = _with(each.spot, rest, wanted)
         else:
             continue
         inner.append((each.key, shape) if spot.kind == "mapping" else shape)
