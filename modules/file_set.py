@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -26,6 +27,7 @@ from engine.contract.edits import (
     decoded,
     difference,
     encoded,
+    fingerprint,
     on_plain_lines,
     remove_key,
     remove_lines,
@@ -65,8 +67,8 @@ class Seen(Struct, frozen=True, kw_only=True):
         sha256: of its content.
         mode: in octal; empty on Windows.
         owner: numbers of its user and group; empty on Windows.
-        inode: device and inode; on Windows when it was made.
         edit: what is to change; None for nothing.
+        which: tells that change from any other.
     """
 
     path: str
@@ -75,8 +77,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     sha256: str
     mode: str
     owner: str
-    inode: str
     edit: Difference | None
+    which: str
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -103,9 +105,8 @@ class FileSet(Action[Seen], frozen=True, kw_only=True):
     than that, nothing is changed.
 
     The new file takes the old one's place in one go, after `validate` has let it pass, and only if
-    the file is still the one that was shown, with the content that was shown. What is shown of it,
-    before and after, has a mask for values with names such as `password`; `no_log: true` shows
-    nothing of it. Files of up to 1 MiB.
+    what changes is still what was shown. What is shown of it, before and after, has a mask for
+    values with names such as `password`; `no_log: true` shows nothing of it. Files of up to 1 MiB.
 
     Args:
         path: the file.
@@ -218,15 +219,15 @@ class FileSet(Action[Seen], frozen=True, kw_only=True):
             sha256=file.sha256,
             mode=file.mode,
             owner=file.owner,
-            inode=file.inode,
             edit=edit,
+            which=self._which(file, new),
         )
 
     def decide(self, seen: Seen) -> Change | None:
         """Write it, if anything is to change."""
         if seen.edit is None:
             return None
-        own = Identity("file", seen.path, {"inode": seen.inode, "sha256": seen.sha256})
+        own = Identity("file", seen.path, {"edit": seen.which})
         # Who protects the link's name means what it leads to as well.
         link = (Identity("file", self.path),) if self.path != seen.path else ()
         what = seen.edit.summary if seen.exists else f"make it, mode {self.mode}"
@@ -241,17 +242,26 @@ class FileSet(Action[Seen], frozen=True, kw_only=True):
     def apply(self, target: Target, change: Change) -> Written:
         """Replace that very file."""
         file = look(target, self.path)
-        if file.identity != change.on[0]:
-            raise ModuleFailed(
-                f"{file.path}: it is not the file that was looked at, or has changed since; "
-                "nothing was done"
-            )
         new = self._edited(target, file)
+        if Identity("file", file.path, {"edit": self._which(file, new)}) != change.on[0]:
+            raise ModuleFailed(
+                f"{file.path}: what would change is no longer what was shown; nothing was done"
+            )
         backup = replace(
             target, file, new, mode=self.mode, backups=self.backup, validate=self._validate()
         )
         written = msgspec.structs.replace(file, data=new, exists=True)
         return Written(path=file.path, sha256=written.sha256, backup=backup)
+
+    def _which(self, file: HostFile, new: bytes) -> str:
+        """Tells this change from any other.
+
+        An edit is the same whatever else is in the file, so that a playbook may have several of
+        one file: they are shown before the first of them is made.
+        """
+        if file.exists and self.content is None and self.copy_of is None:
+            return fingerprint(file.data, new)
+        return f"{file.sha256} {hashlib.sha256(new).hexdigest()}"
 
     def _edited(self, target: Target, file: HostFile) -> bytes:
         if not file.exists and not self.create:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from engine.connections.base import Script
-from engine.contract.change import Identity
 from engine.contract.powershell import ask_powershell, powershell
 from engine.errors import ModuleFailed
 
@@ -181,11 +180,6 @@ class HostFile(Struct, frozen=True, kw_only=True):
     def sha256(self) -> str:
         """Of its content; empty where it is not there."""
         return hashlib.sha256(self.data).hexdigest() if self.exists else ""
-
-    @property
-    def identity(self) -> Identity:
-        """Which file it is, with what is in it."""
-        return Identity("file", self.path, {"inode": self.inode, "sha256": self.sha256})
 
 
 class _Seen(Struct):

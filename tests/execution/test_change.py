@@ -104,6 +104,18 @@ def test_a_target_that_moved_is_left_alone_under_yes(tmp_path: Path) -> None:
     assert failed.message == ("the target is no longer the one that was shown: second: off → on")
 
 
+def test_a_target_that_moved_is_told_without_what_is_not_to_be_logged(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, TWO.replace("name: Second,", "name: Second, no_log: true,"), yes=True)
+    rig.boards["h1"].replaced_after = "put main on"
+    for board in rig.boards.values():
+        board.switches["second"] = "off"
+    rig.mitigate()
+    [failed] = [event for event in rig.told(TaskEnded) if event.status == "failed"]
+    assert failed.message == (
+        "the target is no longer the one that was shown: second (not shown: no_log)"
+    )
+
+
 def test_a_failure_stops_its_host_and_no_other(tmp_path: Path) -> None:
     rig = Rig(tmp_path, TWO, yes=True)
     for board in rig.boards.values():

@@ -124,22 +124,51 @@ def test_a_link_stays_and_its_file_is_changed(ini: Path) -> None:
     assert [each.name for each in outcome.change.on] == [str(ini), str(first)]
 
 
-def test_a_file_that_changed_meanwhile_is_left_alone(ini: Path) -> None:
+def test_content_that_would_replace_another_than_was_shown_is_not_written(ini: Path) -> None:
     args = {"path": str(ini), "content": "new\n"}
-    with pytest.raises(ModuleFailed, match="has changed since; nothing was done"):
+    with pytest.raises(ModuleFailed, match="no longer what was shown; nothing was done"):
         act("file_set", args, here(), meanwhile=lambda: ini.write_text("theirs\n"))
     assert ini.read_text() == "theirs\n"
 
 
-def test_a_file_that_took_its_place_is_left_alone(ini: Path) -> None:
-    def swap() -> None:
-        other = ini.with_name("other")
-        other.write_text(INI)
-        other.replace(ini)
+def test_a_line_that_is_another_by_now_is_left_alone(ini: Path) -> None:
+    theirs = INI.replace("workers = 4", "workers = 16")
+    args = {"path": str(ini), "section": "server", "key": "workers", "value": 8}
+    with pytest.raises(ModuleFailed, match="no longer what was shown; nothing was done"):
+        act("file_set", args, here(), meanwhile=lambda: ini.write_text(theirs))
+    assert ini.read_text() == theirs
 
-    with pytest.raises(ModuleFailed, match="not the file that was looked at"):
-        act("file_set", {"path": str(ini), "content": "new\n"}, here(), meanwhile=swap)
-    assert ini.read_text() == INI
+
+def test_what_others_change_elsewhere_in_the_file_stays(ini: Path) -> None:
+    theirs = INI.replace("port = 8080", "port = 9090") + "more = 1\n"
+    args = {"path": str(ini), "section": "server", "key": "workers", "value": 8}
+    act("file_set", args, here(), meanwhile=lambda: ini.write_text(theirs))
+    assert ini.read_text() == theirs.replace("workers = 4", "workers = 8")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("app.json", '{\n  "a": 1\n}\n'),
+        ("app.yml", "a: 1\n"),
+        ("app.ini", "a = 1\n"),
+        ("app.env", "a=1\n"),
+    ],
+)
+def test_several_changes_of_one_file_are_shown_before_the_first_is_made(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    edits: list[Any] = [
+        module("file_set", {"path": str(path), "key": key, "value": value})
+        for key, value in (("b", 2), ("a", 5), ("c", 3))
+    ]
+    shown = [edit.decide(edit.observe(here())) for edit in edits]
+    for edit, change in zip(edits, shown, strict=True):
+        assert edit.decide(edit.observe(here())).on == change.on
+        edit.apply(here(), change)
+    assert [edit.decide(edit.observe(here())) for edit in edits] == [None, None, None]
 
 
 def test_what_validates_changes_the_file_itself(ini: Path) -> None:
@@ -185,7 +214,7 @@ def test_a_file_is_made_only_if_it_is_said(tmp_path: Path) -> None:
 def test_a_file_that_was_made_meanwhile_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "new.env"
     args = {"path": str(path), "content": "A=1\n", "create": True}
-    with pytest.raises(ModuleFailed, match="has changed since; nothing was done"):
+    with pytest.raises(ModuleFailed, match="no longer what was shown; nothing was done"):
         act("file_set", args, here(), meanwhile=lambda: path.write_text("B=1\n"))
     assert path.read_text() == "B=1\n"
 

@@ -6,7 +6,7 @@ They work on lines that end in a newline alone; `on_plain_lines` sees to that.
 
 from __future__ import annotations
 
-from engine.contract.edits.difference import Difference, difference
+from engine.contract.edits.difference import Difference, difference, fingerprint
 from engine.contract.edits.lines import remove_lines, set_line
 from engine.contract.edits.plain import decoded, encoded, on_plain_lines
 from engine.contract.edits.settings import (
@@ -25,6 +25,7 @@ __all__ = [
     "decoded",
     "difference",
     "encoded",
+    "fingerprint",
     "on_plain_lines",
     "remove_key",
     "remove_lines",

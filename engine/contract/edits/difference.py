@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+
 from msgspec import Struct
 
 from engine.contract.masking import masked
@@ -40,6 +43,20 @@ def difference(old: bytes, new: bytes) -> Difference:
         sizes = f"{amount(len(old))} → {amount(len(new))}"
         return Difference(f"content, {sizes}", f"{len(old)} bytes", f"{len(new)} bytes")
     return _of_lines(before.split("\n"), after.split("\n"))
+
+
+def fingerprint(old: bytes, new: bytes) -> str:
+    """What an edit takes out and puts in, whatever else is in the file: the same for the same.
+
+    Commas behind what was last in a list, and spaces in front, are not counted.
+    """
+    before, after = (Counter(_bare(line) for line in data.split(b"\n")) for data in (old, new))
+    told = [sorted((before - after).elements()), sorted((after - before).elements())]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def _bare(line: bytes) -> bytes:
+    return line.strip().removesuffix(b",")
 
 
 def _of_lines(before: list[str], after: list[str]) -> Difference:
