@@ -145,6 +145,7 @@ class TaskEnded(Base, frozen=True, kw_only=True):
         result: the registered value.
         seconds: how long it took.
         intent: the intent that it is the outcome of, for actions.
+        verified: whether all of its `verify` held; None without one, or where nobody looked.
     """
 
     phase: PhaseName
@@ -161,6 +162,7 @@ class TaskEnded(Base, frozen=True, kw_only=True):
     result: dict[str, Any] = {}
     seconds: float = 0.0
     intent: str | None = None
+    verified: bool | None = None
 
 
 class SeverityJudged(Base, frozen=True, kw_only=True):

@@ -27,12 +27,13 @@ def open_journal(url: str | None, *, create: bool = True) -> Journal:
         InputError: the URL is not understood, or the file is missing and not to be made.
         JournalError: it cannot be made, read or written, or is not a journal that we know.
     """
-    from engine.journal.sqlite import SqliteJournal
+    from engine.journal.sqlite.store import SqliteStore
+    from engine.journal.stored import StoredJournal
 
     path = _default() if url is None else _path(url)
     if not create and not path.exists():
         raise InputError(f"there is no journal {path}: nothing has been recorded there yet")
-    return SqliteJournal(path)
+    return StoredJournal(SqliteStore(path))
 
 
 def _default() -> Path:

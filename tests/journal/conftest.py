@@ -19,6 +19,11 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def journal(path: Path) -> Iterator[Journal]:
-    with open_journal(str(path)) as opened:
+def url(path: Path) -> str:
+    return str(path)
+
+
+@pytest.fixture
+def journal(url: str) -> Iterator[Journal]:
+    with open_journal(url) as opened:
         yield opened

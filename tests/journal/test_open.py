@@ -82,10 +82,10 @@ def test_another_programs_database_is_left_alone(path: Path) -> None:
 def test_a_newer_schema_is_refused(path: Path) -> None:
     open_journal(str(path)).close()
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 3")
 
     with pytest.raises(
-        JournalError, match=r"newer quell \(its schema is 2, this one knows up to 1"
+        JournalError, match=r"newer quell \(its schema is 3, this one knows up to 2"
     ):
         open_journal(str(path))
 
