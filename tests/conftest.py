@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.lab import Host, Lab
+from tests.lab.team import TeamServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,3 +35,10 @@ def lab_docker(lab: Lab) -> Lab:
     with ThreadPoolExecutor() as pool:
         list(pool.map(Host.dockerd, lab.hosts))
     return lab
+
+
+@pytest.fixture(scope="session")
+def team_server() -> Iterator[TeamServer]:
+    """A PostgreSQL server for journals, on the controller's own loopback."""
+    with TeamServer() as started:
+        yield started

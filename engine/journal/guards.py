@@ -14,6 +14,7 @@ A target is named the same by all who use the journal: `targets` names those of 
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from engine.events import Status
     from engine.journal.writer import Writer
+
+_LONG = 200
+"""Characters of a name: a script's first line may be of any length."""
 
 
 class Target(Struct, frozen=True, order=True):
@@ -51,8 +55,19 @@ def targets(host: str, change: Mapping[str, Any]) -> tuple[Target, ...]:
         host: where.
         change: a `Change` as plain values, as it stands in `Intent` and `ChangePredicted`.
     """
-    named = (Target(host, str(on["kind"]), str(on["name"])) for on in change.get("on") or ())
-    return tuple(dict.fromkeys(named)) or (Target(host),)
+    named = (_target(host, str(on["kind"]), str(on["name"])) for on in change.get("on") or ())
+    return tuple(dict.fromkeys(named)) or (_target(host),)
+
+
+def _target(*names: str) -> Target:
+    # As an index can hold them: without NUL, as Unicode, and not too long.
+    clean = (n.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00") for n in names)
+    return Target(*(name if len(name) <= _LONG else _cut(name) for name in clean))
+
+
+def _cut(name: str) -> str:
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: _LONG - len(digest) - 1]}…{digest}"
 
 
 class Holder(Struct, frozen=True):

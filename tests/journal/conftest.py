@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.journal.base import Journal
+    from tests.lab.team import TeamServer
 
 
 @pytest.fixture
@@ -18,9 +19,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
 
-@pytest.fixture
-def url(path: Path) -> str:
-    return str(path)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.lab)])
+def url(request: pytest.FixtureRequest, path: Path) -> Iterator[str]:
+    """An empty journal of each kind in turn."""
+    if request.param == "sqlite":
+        yield str(path)
+        return
+    server: TeamServer = request.getfixturevalue("team_server")
+    with server.database() as made:
+        yield made
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def context() -> ForkServerContext:
     """Starts real processes, fast: each is a fork of a server that has imported this file."""
     chosen = multiprocessing.get_context("forkserver")
-    chosen.set_forkserver_preload([__name__, "engine.journal.sqlite.store"])
+    chosen.set_forkserver_preload(
+        [__name__, "engine.journal.sqlite.store", "engine.journal.postgres.store"]
+    )
     return chosen
 
 

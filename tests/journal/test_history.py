@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import JournalError
 from engine.events import encode
+from engine.journal.actions import OF_TARGET
 from engine.journal.clock import moment
 from engine.journal.guards import Target
 from tests.journal.events import CHANGE, action, at, ended, intent, killed, resolved, started
@@ -155,3 +156,22 @@ class TestDamage:
         with pytest.raises(JournalError, match="index of actions does not agree with run a"):
             journal.events("a")
         assert journal.events("b")
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_it_is_found_by_the_index(journal: Journal, url: str) -> None:
+    record(journal, "a", restart("a", "app1"))
+
+    plan = meddle(
+        url,
+        f"EXPLAIN QUERY PLAN {OF_TARGET}",
+        host="app1",
+        kind="container",
+        name="backend",
+        module=None,
+        limit=20,
+    )
+
+    assert [line[-1] for line in plan] == [
+        "SEARCH actions USING INDEX actions_of_target (host=? AND kind=? AND name=?)"
+    ]

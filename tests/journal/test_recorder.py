@@ -53,6 +53,7 @@ def test_what_a_promise_hangs_on_waits_for_the_disk(path: Path, event: Event, le
         assert synchronous == level
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_record_that_is_refused_does_not_stand_in_the_way_of_the_next(
     path: Path, journal: Journal
 ) -> None:
