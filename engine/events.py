@@ -251,7 +251,7 @@ class GuardHeld(Base, frozen=True, kw_only=True):
 
 
 class Interruption(Base, frozen=True, kw_only=True):
-    """The run was asked to stop: by which signal."""
+    """The run was asked to stop: by which signal, or by whose `quell cancel`."""
 
     signal: str
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from engine.cli.journal_option import journal_option
+
 
 @click.command()
 @click.argument("run", metavar="RUN", default="last")
@@ -11,7 +13,7 @@ import click
 @click.option("-k", "--ask-pass", is_flag=True, help="Ask for the SSH password.")
 @click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
 @click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
-@click.option("--journal", metavar="URL", help="Another journal than your own.")
+@journal_option
 @click.option("-v", "--verbose", count=True, help="More of the results; -vv, -vvv: all of it.")
 def command(
     run: str,

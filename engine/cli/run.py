@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from engine.cli.journal_option import journal_option
 from engine.execution.options import FORKS
 
 _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
@@ -56,7 +57,7 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
     "-M", "--module-path", multiple=True, type=click.Path(), help="A directory with more modules."
 )
 @click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
-@click.option("--journal", metavar="URL", help="Another journal than your own.")
+@journal_option
 @click.option(
     "--detailed-exitcode", is_flag=True, help="With --check: exit 6 if there would be changes."
 )

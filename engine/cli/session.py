@@ -13,6 +13,7 @@ import click
 
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
+from engine.cli.heeding import heeding
 from engine.cli.jsonl import json_line
 from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
@@ -131,7 +132,8 @@ def _execute(
         stack.enter_context(_signals_reach(assembled.run, interrupted))
         try:
             assembled.tell(assembled.opening)
-            return assembled.run.execute().exit_code
+            with heeding(recorder, partial(_stop, assembled.run, interrupted), assembled.tell):
+                return assembled.run.execute().exit_code
         except JournalError as error:
             raise JournalError(
                 f"{error}; nothing more was sent. Go on with: quell resume {run_id}"
@@ -159,9 +161,7 @@ def _signals_reach(run: Run, interrupted: list[str]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM stop the run in good order, instead of this process at once."""
 
     def handle(number: int, _frame: object) -> None:
-        name = signal.Signals(number).name
-        interrupted.append(name)
-        run.interrupt(name)
+        _stop(run, interrupted, signal.Signals(number).name)
 
     known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     before = {number: signal.signal(number, handle) for number in known}
@@ -170,6 +170,11 @@ def _signals_reach(run: Run, interrupted: list[str]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stop(run: Run, interrupted: list[str], by: str) -> None:
+    interrupted.append(by)
+    run.interrupt(by)
 
 
 class JsonLines:

@@ -64,6 +64,7 @@ class Outcome:
         asks: `change` needs a yes first: it is not the one that was approved. Nothing was sent.
         guard: the guard that refused it; empty where none did.
         intent: the intent that was recorded; empty where nothing was sent.
+        verified: whether what must hold afterwards did; None where nothing must, or nobody looked.
     """
 
     order: Order
@@ -76,6 +77,7 @@ class Outcome:
     asks: bool = False
     guard: str = ""
     intent: str = ""
+    verified: bool | None = None
 
     @property
     def failed(self) -> bool:

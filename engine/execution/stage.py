@@ -174,6 +174,7 @@ class Stage:
                 result=outcome.result,
                 seconds=round(outcome.seconds, 4),
                 intent=outcome.intent or None,
+                verified=outcome.verified,
             )
         )
 

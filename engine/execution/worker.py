@@ -116,7 +116,7 @@ class Worker:
         except JournalError:
             raise
         except GuardRefused as error:
-            return replace(_failed(order, "failed", str(error)), guard="protected")
+            return replace(_failed(order, "failed", str(error)), guard=error.guard)
         except Unreachable as error:
             return _failed(order, "unreachable", error.message)
         except HostError as error:
@@ -249,8 +249,9 @@ class Worker:
                 name = name_of(task, self._templates, scope)
                 wrong = f"not verified: {name}: {wrong}"
                 result = registered(found, "failed", message=wrong)
-                return replace(changed, status="failed", message=wrong, result=result)
-        return changed
+                failed = replace(changed, status="failed", message=wrong, result=result)
+                return replace(failed, verified=False)
+        return replace(changed, verified=True if order.task.verify else None)
 
 
 def _decided(module: Action[Any] | Record, target: Target) -> tuple[Change | None, Any]:

@@ -117,6 +117,10 @@ class Journal(AbstractContextManager["Journal"], Protocol):
         """Whether a living process is writing it."""
         ...
 
+    def running(self) -> list[str]:
+        """The runs that a living process is writing, by their ids."""
+        ...
+
     def find(self, prefix: str) -> str:
         """The run's id, from its id, the start of it, or `last`.
 

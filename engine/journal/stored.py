@@ -52,6 +52,12 @@ class StoredJournal:
         with self._store.reading() as transaction:
             return transaction.alive(run)
 
+    def running(self) -> list[str]:
+        """As `Journal.running`."""
+        claimed = sorted(self._store.claimed())
+        with self._store.reading() as transaction:
+            return [run for run in claimed if transaction.alive(run)]
+
     def find(self, prefix: str) -> str:
         """As `Journal.find`."""
         with self._store.reading() as transaction:
