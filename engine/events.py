@@ -43,7 +43,7 @@ class RunStarted(Base, frozen=True, kw_only=True):
         run: the run's id, `20261123-1337-k3f9`.
         playbook: its name.
         path: its file, absolute.
-        digest: sha256 of the file's bytes, hex: `resume` refuses another text.
+        digest: sha256 of the file's bytes, hex.
         user: who started it.
         controller: the machine it runs on.
         version: quell's.
@@ -51,6 +51,8 @@ class RunStarted(Base, frozen=True, kw_only=True):
         hosts: the playbook's hosts, after `--limit`.
         inputs: their values.
         options: what the command line said, enough to resume with.
+        files: each that was read for it, with the sha256 of its bytes: `resume` refuses others.
+        tasks: the id of each task, with a digest of its text and of the values that it is given.
     """
 
     run: str
@@ -64,13 +66,31 @@ class RunStarted(Base, frozen=True, kw_only=True):
     hosts: list[str]
     inputs: dict[str, Any]
     options: dict[str, Any]
+    files: dict[str, str] = {}
+    tasks: dict[str, str] = {}
 
 
 class RunResumed(Base, frozen=True, kw_only=True):
-    """A run that stopped goes on; what ended before is not run again."""
+    """A run that stopped goes on; what ended before is not run again.
+
+    Args:
+        user: who resumed it.
+        controller: the machine it goes on at.
+        options: as in `RunStarted`, as they are now.
+        files: likewise.
+        tasks: likewise.
+        changed: what has changed of the files, where somebody said to go on all the same.
+        moved: the id of each task that is another one by now, with the new one; empty for a task
+            that is not there any more, or was changed: it counts as one that was never run.
+    """
 
     user: str
+    controller: str = ""
     options: dict[str, Any]
+    files: dict[str, str] = {}
+    tasks: dict[str, str] = {}
+    changed: list[str] = []
+    moved: dict[str, str] = {}
 
 
 class PhaseStarted(Base, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from engine.cli.journal_option import journal_option
+from engine.cli.paths import absolute
 from engine.execution.options import FORKS
 
 _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
@@ -73,7 +74,7 @@ def command(playbook: str, **said: Any) -> int:
 
     options = Options(
         playbook=str(Path(playbook).absolute()),
-        inventory=[_absolute(source) for source in said["inventory"]],
+        inventory=[absolute(source) for source in said["inventory"]],
         extra=extra_vars(said["extra_vars"]),
         limit=_limit(said["limit"]),
         check=said["check"],
@@ -82,9 +83,9 @@ def command(playbook: str, **said: Any) -> int:
         skip_tags=_split(said["skip_tags"]),
         forks=said["forks"],
         user=said["user"],
-        private_key=said["private_key"] and _absolute(said["private_key"]),
+        private_key=said["private_key"] and absolute(said["private_key"]),
         timeout=said["timeout"],
-        module_path=[_absolute(path) for path in said["module_path"]],
+        module_path=[absolute(path) for path in said["module_path"]],
         detailed_exitcode=said["detailed_exitcode"],
     )
     password = None
@@ -119,11 +120,6 @@ def _only_list(options: Any, *, hosts: bool, tasks: bool) -> int:
     if not hosts and not tasks:
         click.echo(f"{options.playbook}: no problems")
     return 0
-
-
-def _absolute(source: str) -> str:
-    """A path that means the same from anywhere; a list of hosts stays as it is."""
-    return source if "," in source else str(Path(source).expanduser().absolute())
 
 
 def _limit(limit: str | None) -> str | None:

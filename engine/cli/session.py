@@ -19,7 +19,8 @@ from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
 from engine.cli.style import is_terminal, wants_colour
 from engine.errors import InputError, JournalError
-from engine.execution.assemble import assemble, new_run_id, options_of, prepare
+from engine.execution.assemble import assemble, new_run_id, prepare
+from engine.execution.resuming import options_of, resumption
 from engine.journal import open_journal
 from engine.journal.progress import progress
 from engine.redact import escape
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from engine.execution.approval import Approver
     from engine.execution.assemble import Prepared
     from engine.execution.options import Options
+    from engine.execution.resuming import Elsewhere, Resumption
     from engine.execution.run import Run
     from engine.journal.base import Recorder
-    from engine.journal.progress import Progress
     from engine.redact import Redactor
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -77,15 +78,17 @@ def start(options: Options, manner: Manner) -> int:
         return _execute(prepared, run_id, recorder, manner, None)
 
 
-def go_on(run: str, manner: Manner) -> int:
+def go_on(run: str, manner: Manner, elsewhere: Elsewhere, *, accept: bool = False) -> int:
     """Resume a run, and see it through.
 
     Args:
         run: its id, the start of it, or `last`.
         manner: how to behave this time.
+        elsewhere: where its files are on this controller.
+        accept: go on although they have changed.
 
     Raises:
-        InputError: there is nothing to go on with, or its playbook has changed.
+        InputError: there is nothing to go on with, or what it was begun with has changed.
         GuardRefused: a living process is at it.
         JournalError: as `start`.
     """
@@ -95,8 +98,10 @@ def go_on(run: str, manner: Manner) -> int:
             so_far = progress(journal.events(run_id))
             if so_far.ended is not None and so_far.ended.outcome in ("resolved", "done", "checked"):
                 raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
-            prepared = prepare(options_of(so_far), password=manner.password)
-            return _execute(prepared, run_id, recorder, manner, so_far)
+            options = options_of(so_far, elsewhere)
+            prepared = prepare(options, password=manner.password)
+            going_on = resumption(so_far, prepared, accept=accept)
+            return _execute(prepared, run_id, recorder, manner, going_on)
 
 
 def _execute(
@@ -104,7 +109,7 @@ def _execute(
     run_id: str,
     recorder: Recorder,
     manner: Manner,
-    so_far: Progress | None,
+    going_on: Resumption | None,
 ) -> int:
     screen = _screen()
     interrupted: list[str] = []
@@ -121,7 +126,7 @@ def _execute(
     approver: Approver = NobodyToAsk()
     if somebody:
         approver = TerminalApprover(screen, lambda: bool(interrupted))
-    assembled = assemble(prepared, run_id, sinks, approver, yes=manner.yes, progress=so_far)
+    assembled = assemble(prepared, run_id, sinks, approver, yes=manner.yes, resumption=going_on)
     with ExitStack() as stack:
         stack.callback(screen.close)
         stack.callback(assembled.links.close)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import platform
 import secrets
 from dataclasses import dataclass
@@ -18,18 +17,18 @@ from engine import inventory as inventories
 from engine.connections.links import Links
 from engine.connections.settings import Defaults, Settings
 from engine.connections.ssh_config import USUAL, SshConfigs
-from engine.errors import InputError, Problem
-from engine.events import RunResumed, RunStarted, TaskEnded, now
+from engine.events import RunResumed, RunStarted, now
 from engine.execution.approval import Approvals
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
 from engine.execution.ending import Course
 from engine.execution.fleet import ThreadFleet
 from engine.execution.memory import Memory
-from engine.execution.options import Options
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.precheck import check_arguments
 from engine.execution.predict import Predictor
+from engine.execution.read_files import files_of
+from engine.execution.resuming import fingerprints, finished
 from engine.execution.run import Run
 from engine.execution.stage import Stage
 from engine.execution.worker import Worker
@@ -43,8 +42,8 @@ if TYPE_CHECKING:
 
     from engine.events import Event, Sink
     from engine.execution.approval import Approver
-    from engine.execution.orders import Key
-    from engine.journal.progress import Progress
+    from engine.execution.options import Options
+    from engine.execution.resuming import Resumption
     from engine.language.model import Playbook
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -58,6 +57,8 @@ class Prepared:
         inputs: the playbook's, typed.
         given: the inputs and all other `-e` values.
         settings: how each host is reached.
+        files: all that was read for it and may change, with the sha256 of each, hex.
+        tasks: the id of each task, with a digest of its text.
     """
 
     options: Options
@@ -69,6 +70,8 @@ class Prepared:
     settings: Mapping[str, Settings]
     templates: Templates
     redactor: Redactor
+    files: Mapping[str, str]
+    tasks: Mapping[str, str]
 
     @property
     def remarks(self) -> list[str]:
@@ -115,7 +118,19 @@ def prepare(options: Options, *, password: str | None = None) -> Prepared:
     for one in settings.values():
         if one.password:
             redactor.learn(one.password)
-    return Prepared(options, registry, playbook, inputs, given, plan, settings, templates, redactor)
+    return Prepared(
+        options,
+        registry,
+        playbook,
+        inputs,
+        given,
+        plan,
+        settings,
+        templates,
+        redactor,
+        files_of(plan, registry, options),
+        fingerprints(playbook),
+    )
 
 
 def _settings(
@@ -158,7 +173,7 @@ def assemble(
     approver: Approver,
     *,
     yes: bool,
-    progress: Progress | None = None,
+    resumption: Resumption | None = None,
 ) -> Assembled:
     """Make every part of a run and join them.
 
@@ -168,8 +183,9 @@ def assemble(
         sinks: told every event; the journal first.
         approver: asks a person.
         yes: nobody need be asked.
-        progress: what an earlier session of this run came to.
+        resumption: what earlier sessions of this run came to.
     """
+    progress = resumption.progress if resumption else None
     options, plan, templates = prepared.options, prepared.plan, prepared.templates
     bus = Bus(prepared.redactor, sinks)
     opened_at = progress.started.at if progress else now()
@@ -195,22 +211,8 @@ def assemble(
     )
     course = Course(check=options.check, detailed=options.detailed_exitcode)
     run = Run(run_id, stage, changes, fleet, worker, templates, bus.tell, course=course)
-    opening = _opening(prepared, run_id, progress, opened_at)
+    opening = _opening(prepared, run_id, resumption, opened_at)
     return Assembled(run, links, opening, bus.tell)
-
-
-def finished(progress: Progress) -> dict[Key, TaskEnded]:
-    """What need not be run again.
-
-    A skipped task is asked again, and a probe that failed or did not reach its host looks again;
-    an action that failed is done with where the playbook says to go on after it.
-    """
-    good = ("ok", "changed", "finding")
-    return {
-        key: result
-        for key, result in progress.finished.items()
-        if result.status in good or (result.ignored and result.intent)
-    }
 
 
 def _incident(
@@ -229,11 +231,20 @@ def _incident(
 
 
 def _opening(
-    prepared: Prepared, run_id: str, progress: Progress | None, opened_at: datetime
+    prepared: Prepared, run_id: str, resumption: Resumption | None, opened_at: datetime
 ) -> Event:
     options: dict[str, Any] = msgspec.to_builtins(prepared.options)
-    if progress is not None:
-        return RunResumed(user=getpass.getuser(), options=options)
+    files, tasks = dict(prepared.files), dict(prepared.tasks)
+    if resumption is not None:
+        return RunResumed(
+            user=getpass.getuser(),
+            controller=platform.node(),
+            options=options,
+            files=files,
+            tasks=tasks,
+            changed=list(resumption.changed),
+            moved=dict(resumption.moved),
+        )
     return RunStarted(
         at=opened_at,
         run=run_id,
@@ -247,6 +258,8 @@ def _opening(
         hosts=list(prepared.plan.hosts),
         inputs=prepared.inputs,
         options=options,
+        files=files,
+        tasks=tasks,
     )
 
 
@@ -254,23 +267,3 @@ def new_run_id() -> str:
     """An id that sorts by time and can be said over the telephone: `20261123-1337-k3f9`."""
     tail = "".join(secrets.choice(_ALPHABET) for _ in range(4))
     return f"{datetime.now().astimezone():%Y%m%d-%H%M}-{tail}"
-
-
-def options_of(progress: Progress) -> Options:
-    """The options that a run was started with.
-
-    Raises:
-        InputError: its playbook has changed since.
-    """
-    options = msgspec.convert(progress.started.options, type=Options)
-    path = Path(options.playbook)
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(Problem(f"the run's playbook cannot be read: {error}")) from None
-    if digest != progress.started.digest:
-        hint = "a run goes on only with the text that it began with; start a new run"
-        raise InputError(
-            Problem("the playbook has changed since the run began", str(path), hint=hint)
-        )
-    return options

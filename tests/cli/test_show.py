@@ -186,6 +186,10 @@ def test_check_mode_shows_what_would_be_changed(path: Path) -> None:
         (Interruption(at=at(4), signal="SIGINT"), "INTERRUPTED by SIGINT"),
         (RunResumed(at=at(4), user="bob", options={}), "RESUMED by bob"),
         (
+            RunResumed(at=at(4), user="bob", controller="ops2", options={}, changed=["a.yml: new"]),
+            "RESUMED by bob on ops2\n                            all the same: a.yml: new",
+        ),
+        (
             NotPredicted(at=at(4), task="m.1", name="Restart", host="db1", why="needs m.1"),
             "? Restart  db1  cannot be predicted: needs m.1",
         ),

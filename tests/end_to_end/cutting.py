@@ -1,0 +1,131 @@
+"""A run that is ended by kill -9 at one of its events, in a process of its own."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from engine.cli import session  # noqa: F401  # so that the processes need not import it
+from engine.cli.main import main
+from engine.events import PROGRESS
+from engine.journal.sqlite.recorder import SqliteRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.context import ForkServerContext
+
+    from engine.events import Event
+
+MODULES = Path(__file__).with_name("modules")
+When = Literal["before", "after"]
+
+_BOOK = """\
+name: Cut
+hosts: all
+vars: {lines: LINES}
+investigate:
+  - {name: Look, shell: {probe: true, script: "echo 7"}, register: looked}
+  - {name: Keep, set: {found: "{{ looked.stdout | int }}"}}
+severity:
+  - {level: P3, when: found == 7, because: it is seven}
+mitigate:
+  - name: First
+    add_line: {path: "{{ lines }}", line: "first {{ inventory_hostname }} {{ found }}"}
+    verify:
+      - name: It is there
+        shell: {probe: true, script: 'grep -q first "$1"', args: ["{{ lines }}"]}
+  - name: Each
+    loop: [a, b]
+    add_line: {path: "{{ lines }}", line: "{{ item }} {{ inventory_hostname }}"}
+resolve:
+  - name: Over
+    shell:
+      probe: true
+      script: 'grep -q "b $2" "$1"'
+      args: ["{{ lines }}", "{{ inventory_hostname }}"]
+always:
+  - {name: Last, shell: {probe: true, script: "true"}}
+"""
+_INVENTORY = "all: {vars: {ansible_connection: local}, hosts: {h1: , h2: }}\n"
+LINES = sorted(f"{what} {host}" for host in ("h1", "h2") for what in ("a", "b"))
+LINES += [f"first {host} 7" for host in ("h1", "h2")]
+"""What the file holds once the run is over, each line once."""
+
+
+class Cut:
+    """A playbook whose actions leave lines in a file, and its journal.
+
+    Args:
+        directory: an empty one.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.journal = directory / "journal.db"
+        self.lines = directory / "lines"
+        self.lines.touch()
+        self._said = directory / "said"
+        self.book, self.inventory = directory / "book.yml", directory / "inventory.yml"
+        self.book.write_text(_BOOK.replace("LINES", str(self.lines)))
+        self.inventory.write_text(_INVENTORY)
+        self._run = ["run", str(self.book), "-i", str(self.inventory), "-M", str(MODULES)]
+
+    def run(self, event: int | None = None, when: When = "after") -> int:
+        """Begin a run; cut at the event of that number, if any.
+
+        Returns:
+            The exit code; below zero if it was cut.
+        """
+        return self._command([*self._run, "--yes"], event, when)
+
+    def resume(
+        self, event: int | None = None, when: When = "after", options: Sequence[str] = ()
+    ) -> int:
+        """Go on with it, likewise, with these further options."""
+        return self._command(["resume", "--yes", *options], event, when)
+
+    def said(self) -> str:
+        """What the last command said."""
+        return self._said.read_text()
+
+    def _command(self, argv: list[str], event: int | None, when: When) -> int:
+        arguments = ([*argv, "--journal", str(self.journal)], str(self._said), event, when)
+        process = _context().Process(target=command, args=arguments)
+        process.start()
+        process.join()
+        assert process.exitcode is not None
+        return process.exitcode
+
+
+def command(argv: list[str], said: str, event: int | None, when: When) -> None:
+    """Run quell in this process, which ends itself by SIGKILL at its event of that number."""
+    with Path(said).open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    if event is not None:
+        _cut_at(event, when)
+    main(argv)
+
+
+def _cut_at(number: int, when: When) -> None:
+    numbers = itertools.count()
+    tell = SqliteRecorder.tell
+
+    def cut(recorder: SqliteRecorder, event: Event) -> None:
+        cuts = not isinstance(event, PROGRESS) and next(numbers) == number
+        if cuts and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        tell(recorder, event)
+        if cuts:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    SqliteRecorder.tell = cut  # type: ignore[assignment,method-assign]
+
+
+def _context() -> ForkServerContext:
+    chosen = multiprocessing.get_context("forkserver")
+    chosen.set_forkserver_preload([__name__])
+    return chosen
