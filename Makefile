@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BENCH ?= all
+KILLS ?= 1000
 export PYTHON
 # Empty is unset: without compiled files each run would compile all of the tests anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -12,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest
 DEFINITION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sweep check bench wheel clean packages
+.PHONY: help demo test unit sweep crash check bench wheel clean packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -24,10 +25,13 @@ test: packages $(VENV)/.tools ## run all tests, on real servers that they start 
 	$(PYTEST)
 
 unit: $(VENV)/.tools ## run the tests that need no servers, in less than half a minute
-	$(PYTEST) --numprocesses auto -m "not lab and not sweep"
+	$(PYTEST) --numprocesses auto -m "not lab and not sweep and not crash"
 
 sweep: packages $(VENV)/.tools ## run the long counts: thousands of commands, dials, kills
 	$(PYTEST) -m sweep --timeout 3600
+
+crash: packages $(VENV)/.tools ## end real runs by kill -9 at random points; KILLS=200 for fewer than 1000
+	KILLS=$(KILLS) $(PYTEST) -m crash --timeout 7200 -s
 
 check: $(VENV)/.tools ## lint, format, types, layers
 	$(BIN)/ruff check .

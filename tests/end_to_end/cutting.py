@@ -1,4 +1,4 @@
-"""A run that is ended by kill -9 at one of its events, in a process of its own."""
+"""A run that is ended by kill -9, at one of its events or at any time, in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import itertools
 import multiprocessing
 import os
 import signal
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,11 +19,14 @@ from engine.journal.sqlite.recorder import SqliteRecorder
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.context import ForkServerContext
+    from multiprocessing.process import BaseProcess as Process
 
     from engine.events import Event
 
 MODULES = Path(__file__).with_name("modules")
 When = Literal["before", "after"]
+_MARK = "QUELL_CUT"
+"""In the environment of what a controller starts, to find it by."""
 
 _BOOK = """\
 name: Cut
@@ -50,10 +55,20 @@ resolve:
 always:
   - {name: Last, shell: {probe: true, script: "true"}}
 """
+_BLIND = """\
+name: Cut blind
+hosts: all
+mitigate:
+  - name: Each
+    loop: [a, b, c]
+    shell: {script: 'echo "$1" >>"$2"', args: ["{{ item }} {{ inventory_hostname }}", "LINES"]}
+"""
 _INVENTORY = "all: {vars: {ansible_connection: local}, hosts: {h1: , h2: }}\n"
 LINES = sorted(f"{what} {host}" for host in ("h1", "h2") for what in ("a", "b"))
 LINES += [f"first {host} 7" for host in ("h1", "h2")]
 """What the file holds once the run is over, each line once."""
+BLIND_LINES = sorted(f"{what} {host}" for host in ("h1", "h2") for what in ("a", "b", "c"))
+"""Likewise, of the one whose actions nothing can tell of."""
 
 
 class Cut:
@@ -61,17 +76,25 @@ class Cut:
 
     Args:
         directory: an empty one.
+        journal: the URL of its journal; a file there unless said.
+        blind: nothing can tell afterwards whether an action was done.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.journal = directory / "journal.db"
+    def __init__(self, directory: Path, journal: str | None = None, *, blind: bool = False) -> None:
+        self.journal = journal or str(directory / "journal.db")
         self.lines = directory / "lines"
         self.lines.touch()
         self._said = directory / "said"
+        self._said.touch()
         self.book, self.inventory = directory / "book.yml", directory / "inventory.yml"
-        self.book.write_text(_BOOK.replace("LINES", str(self.lines)))
+        book = _BLIND if blind else _BOOK
+        self.book.write_text(book.replace("LINES", str(self.lines)))
         self.inventory.write_text(_INVENTORY)
         self._run = ["run", str(self.book), "-i", str(self.inventory), "-M", str(MODULES)]
+
+    def warm_up(self) -> None:
+        """Have the processes' common start behind us."""
+        self._command(["--version"], None, "after")
 
     def run(self, event: int | None = None, when: When = "after") -> int:
         """Begin a run; cut at the event of that number, if any.
@@ -87,27 +110,57 @@ class Cut:
         """Go on with it, likewise, with these further options."""
         return self._command(["resume", "--yes", *options], event, when)
 
+    def begin(self, *, anew: bool) -> Process:
+        """Begin a run, or go on with it, and leave it to the caller to end it: see `end`.
+
+        What it acknowledges is in `said`, as JSON Lines.
+        """
+        argv = self._run if anew else ["resume"]
+        return self._start([*argv, "--yes", "--json"], None, "after")
+
+    def end(self, process: Process) -> int:
+        """Wait until a process has ended, and all that it started."""
+        process.join()
+        assert process.exitcode is not None
+        code = process.exitcode
+        process.close()
+        while _any_left(str(self._said)):
+            time.sleep(0.01)
+        return code
+
     def said(self) -> str:
         """What the last command said."""
         return self._said.read_text()
 
     def _command(self, argv: list[str], event: int | None, when: When) -> int:
-        arguments = ([*argv, "--journal", str(self.journal)], str(self._said), event, when)
+        return self.end(self._start(argv, event, when))
+
+    def _start(self, argv: list[str], event: int | None, when: When) -> Process:
+        arguments = ([*argv, "--journal", self.journal], str(self._said), event, when)
         process = _context().Process(target=command, args=arguments)
         process.start()
-        process.join()
-        assert process.exitcode is not None
-        return process.exitcode
+        return process
 
 
 def command(argv: list[str], said: str, event: int | None, when: When) -> None:
     """Run quell in this process, which ends itself by SIGKILL at its event of that number."""
+    os.environ[_MARK] = said
     with Path(said).open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     if event is not None:
         _cut_at(event, when)
     main(argv)
+
+
+def _any_left(said: str) -> bool:
+    """Whether a command lives on that a killed controller had started on this machine."""
+    mark = f"{_MARK}={said}".encode()
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in file.read_bytes().split(b"\0"):
+                return True
+    return False
 
 
 def _cut_at(number: int, when: When) -> None:

@@ -21,7 +21,7 @@ SWEEP = [pytest.mark.sweep, pytest.mark.timeout(3600)]
 
 def events(cut: Cut) -> list[Event]:
     """Of the only run, every record checked."""
-    with open_journal(str(cut.journal)) as journal:
+    with open_journal(cut.journal) as journal:
         [run] = journal.runs()
         assert journal.missing(run.run) == 0
         return journal.events(run.run)

@@ -16,10 +16,18 @@ if TYPE_CHECKING:
 
     from engine.events import Event
 
+SWEEP = [pytest.mark.sweep, pytest.mark.timeout(3600)]
+
 
 @pytest.mark.parametrize(
-    "rounds",
-    [30, pytest.param(10_000, marks=[pytest.mark.sweep, pytest.mark.timeout(3600)])],
+    ("url", "rounds"),
+    [
+        ("sqlite", 30),
+        pytest.param("sqlite", 10_000, marks=SWEEP),
+        pytest.param("postgresql", 30, marks=pytest.mark.lab),
+        pytest.param("postgresql", 1000, marks=[pytest.mark.lab, *SWEEP]),
+    ],
+    indirect=["url"],
 )
 def test_kill_9_loses_nothing_that_was_acknowledged(url: str, rounds: int) -> None:
     events: list[Event] = []
@@ -78,7 +86,14 @@ def write_together(url: str, count: int) -> list[list[Event]]:
 
 
 @pytest.mark.parametrize(
-    "races", [3, pytest.param(1_000, marks=[pytest.mark.sweep, pytest.mark.timeout(3600)])]
+    ("url", "races"),
+    [
+        ("sqlite", 3),
+        pytest.param("sqlite", 1000, marks=SWEEP),
+        pytest.param("postgresql", 3, marks=pytest.mark.lab),
+        pytest.param("postgresql", 100, marks=[pytest.mark.lab, *SWEEP]),
+    ],
+    indirect=["url"],
 )
 def test_of_8_processes_that_want_one_run_one_gets_it(url: str, races: int) -> None:
     for race in range(races):
