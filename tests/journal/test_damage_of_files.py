@@ -52,6 +52,25 @@ def test_a_record_that_became_text(path: Path, database: sqlite3.Connection) -> 
     assert "record 2 is not what was written" in damage(path)
 
 
+def test_a_backup_of_a_run_that_goes_on_is_sound(path: Path, tmp_path: Path) -> None:
+    """As `docs/journal.md` says: the claims first, then the database by SQLite's own means."""
+    backup = tmp_path / "backup"
+    with open_journal(str(path)) as journal, journal.begin(RUN) as recorder:
+        recorder.tell(started())
+        shutil.copytree(path.with_name("journal.db-runs"), backup / "journal.db-runs")
+        recorder.tell(intent(5))
+        with (
+            closing(sqlite3.connect(path)) as source,
+            closing(sqlite3.connect(backup / "journal.db")) as copy,
+        ):
+            source.backup(copy)
+        recorder.tell(action(6))
+
+    with open_journal(str(backup / "journal.db")) as restored:
+        assert restored.events(RUN) == [started(), intent(5)]
+        assert restored.missing(RUN) == 0
+
+
 @pytest.mark.usefixtures("database")
 def test_every_byte_of_a_claim(path: Path) -> None:
     claim = path.with_name("journal.db-runs") / RUN

@@ -10,6 +10,7 @@ import pytest
 from engine.errors import InputError, JournalError
 from engine.journal import open_journal
 from engine.journal.actions import OF_TARGET
+from engine.journal.guards import Target
 from engine.journal.postgres.address import parse
 from tests.journal.events import RUN, intent, resolved, started, task
 from tests.journal.meddling import meddle
@@ -116,6 +117,33 @@ class TestWhatItIsMadeIn:
 
         with pytest.raises(JournalError, match="this role may not do that"):
             open_journal(database)
+
+    def test_other_roles_of_the_team(self, team_server: TeamServer, database: str) -> None:
+        open_journal(database).close()
+        name = database.rpartition("/")[2]
+        for role, rights in (("writer", "select, insert, update, delete"), ("reader", "select")):
+            team_server.cluster.psql(
+                f"create role {name}_{role} login password '{team_server.password}';"
+                f"grant usage on schema quell to {name}_{role};"
+                f"grant {rights} on all tables in schema quell to {name}_{role};",
+                database=name,
+            )
+        try:
+            writer = database.replace("//quell:", f"//{name}_writer:")
+            with open_journal(writer) as journal, journal.begin(RUN) as recorder:
+                recorder.tell(started())
+                recorder.tell(intent(5))
+                recorder.lock([Target("db1")])
+            with open_journal(database.replace("//quell:", f"//{name}_reader:")) as journal:
+                assert journal.events(journal.find("last")) == [started(), intent(5)]
+                assert [run.state for run in journal.runs()] == ["broken off"]
+                with pytest.raises(JournalError, match="this role may not do that"):
+                    journal.begin("other")
+        finally:
+            for role in ("writer", "reader"):
+                team_server.cluster.psql(
+                    f"drop owned by {name}_{role}; drop role {name}_{role}", database=name
+                )
 
     def test_a_newer_schema_is_refused(self, database: str) -> None:
         open_journal(database).close()
