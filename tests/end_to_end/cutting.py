@@ -85,7 +85,6 @@ class Cut:
         self.lines = directory / "lines"
         self.lines.touch()
         self._said = directory / "said"
-        self._said.touch()
         self.book, self.inventory = directory / "book.yml", directory / "inventory.yml"
         book = _BLIND if blind else _BOOK
         self.book.write_text(book.replace("LINES", str(self.lines)))
@@ -136,6 +135,7 @@ class Cut:
         return self.end(self._start(argv, event, when))
 
     def _start(self, argv: list[str], event: int | None, when: When) -> Process:
+        self._said.write_text("")  # a process that is killed at once has said nothing
         arguments = ([*argv, "--journal", self.journal], str(self._said), event, when)
         process = _context().Process(target=command, args=arguments)
         process.start()

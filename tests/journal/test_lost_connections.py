@@ -82,6 +82,19 @@ def test_a_wire_cut_at_any_message(
     assert wire.cuts >= messages
 
 
+def test_a_server_that_has_not_noticed_ends_the_old_session_when_told(
+    journal: Journal, cut_off: Journal, wire: Wire
+) -> None:
+    with cut_off.begin(RUN) as writing:
+        writing.tell(started())
+        for number in range(3):
+            wire.cut(0, "unnoticed")
+            writing.tell(intent(number, intent=f"i{number}"))
+
+    assert len(journal.events(RUN)) == 4
+    assert wire.cuts == 3
+
+
 def test_a_wire_cut_again_and_again(journal: Journal, cut_off: Journal, wire: Wire) -> None:
     told: list[Event] = [started()]
     with cut_off.begin(RUN) as writing:
@@ -233,6 +246,19 @@ def test_a_run_whose_lock_was_taken_over_writes_nothing_more(journal: Journal, u
 
     with journal.begin(RUN) as again:
         again.tell(intent(5))
+
+
+def test_a_run_that_is_no_longer_ours_writes_nothing_even_over_a_sound_connection(
+    journal: Journal, url: str
+) -> None:
+    with journal.begin(RUN) as writing:
+        writing.tell(started())
+        meddle(url, "UPDATE claims SET epoch = epoch + 1")
+
+        with pytest.raises(JournalError, match="taken for dead"):
+            writing.tell(intent(5))
+
+    assert journal.events(RUN) == [started()]
 
 
 def test_a_process_elsewhere_that_is_gone_without_a_word_is_given_time(

@@ -11,6 +11,7 @@ from engine.errors import InputError, JournalError
 from engine.journal import open_journal
 from engine.journal.actions import OF_TARGET
 from engine.journal.guards import Target
+from engine.journal.postgres import recorder
 from engine.journal.postgres.address import parse
 from tests.journal.events import RUN, intent, resolved, started, task
 from tests.journal.meddling import meddle
@@ -19,6 +20,7 @@ from tests.lab.ports import free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from engine.events import Event
     from tests.lab.team import TeamServer
 
 lab = pytest.mark.lab
@@ -84,9 +86,9 @@ class TestWhatItIsMadeIn:
         assert meddle(database, "SELECT FROM pg_namespace WHERE nspname = 'quell'") == []
 
     def test_who_may_only_read_reads(self, database: str, team_server: TeamServer) -> None:
-        with open_journal(database) as journal, journal.begin(RUN) as recorder:
+        with open_journal(database) as journal, journal.begin(RUN) as writing:
             for event in resolved():
-                recorder.tell(event)
+                writing.tell(event)
         name = database.rpartition("/")[2]
         team_server.cluster.psql(f"alter database {name} set default_transaction_read_only = on")
 
@@ -130,10 +132,10 @@ class TestWhatItIsMadeIn:
             )
         try:
             writer = database.replace("//quell:", f"//{name}_writer:")
-            with open_journal(writer) as journal, journal.begin(RUN) as recorder:
-                recorder.tell(started())
-                recorder.tell(intent(5))
-                recorder.lock([Target("db1")])
+            with open_journal(writer) as journal, journal.begin(RUN) as writing:
+                writing.tell(started())
+                writing.tell(intent(5))
+                writing.lock([Target("db1")])
             with open_journal(database.replace("//quell:", f"//{name}_reader:")) as journal:
                 assert journal.events(journal.find("last")) == [started(), intent(5)]
                 assert [run.state for run in journal.runs()] == ["broken off"]
@@ -169,28 +171,34 @@ class TestWhatItNames:
         on = [
             {"kind": "script", "name": name, "key": {}} for name in ("a\0b", "\udc80", "é" * 9000)
         ]
-        with open_journal(database) as journal, journal.begin(RUN) as recorder:
-            recorder.tell(started())
-            recorder.tell(intent(5, change={"summary": "hm", "on": on}))
+        with open_journal(database) as journal, journal.begin(RUN) as writing:
+            writing.tell(started())
+            writing.tell(intent(5, change={"summary": "hm", "on": on}))
 
             assert len(journal.events(RUN)) == 2
 
 
 @lab
-def test_what_a_promise_hangs_on_waits_for_the_servers_disk(database: str) -> None:
-    with open_journal(database) as journal, journal.begin(RUN) as recorder:
+def test_what_a_promise_hangs_on_waits_for_the_servers_disk(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So do all, now and then, for what the server may lose is kept here until then.
+    monkeypatch.setattr(recorder, "_MOST", 3)
+    with open_journal(database) as journal, journal.begin(RUN) as writing:
 
         def level() -> str:
             # Its connection is its own: what is set on it is seen there alone.
-            found = recorder._link._database.execute("SHOW synchronous_commit")  # type: ignore[attr-defined]
+            found = writing._link._database.execute("SHOW synchronous_commit")  # type: ignore[attr-defined]
             return str(found.fetchone()[0])
 
         levels = []
-        for event in (started(), task(1), intent(2), task(3)):
-            recorder.tell(event)
+        tasks = (task(number) for number in range(3, 9))
+        story: list[Event] = [started(), task(1), intent(2), *tasks]
+        for event in story:
+            writing.tell(event)
             levels.append(level())
 
-    assert levels == ["on", "off", "on", "off"]
+    assert levels == ["on", "off", "on", "off", "off", "off", "on", "off", "off"]
 
 
 @lab

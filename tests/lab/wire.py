@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from typing import Literal, Self
 
-When = Literal["before", "after"]
+When = Literal["before", "after", "unnoticed"]
 
 
 class Wire:
@@ -36,7 +36,8 @@ class Wire:
 
         Args:
             message: which.
-            when: `before` the server has it, or `after` it has answered, unheard.
+            when: `before` the server has it, or `after` it has answered, unheard; `unnoticed`: the
+                server does not have it, and does not see that the client is gone.
         """
         with self._lock:
             self._left, self._when = message, when
@@ -86,6 +87,9 @@ class Wire:
                 while self.silent.is_set():
                     threading.Event().wait(0.01)
                 if ours and (when := self._cut_now()):
+                    if when == "unnoticed":
+                        _end(source)
+                        return
                     doomed.set()
                     if when == "after":
                         sink.sendall(data)
