@@ -44,7 +44,9 @@ class _Row(Struct, frozen=True):
     ended: int | None
 
 
-def index(transaction: Transaction, run: str, number: int, event: Event, now: Moment) -> None:
+def index(
+    transaction: Transaction, run: str, number: int, event: Event, when: Moment | None = None
+) -> None:
     """Note what a record says of an action.
 
     Args:
@@ -52,9 +54,10 @@ def index(transaction: Transaction, run: str, number: int, event: Event, now: Mo
         run: whose record it is.
         number: the record's.
         event: that is recorded.
-        now: when it is written; no more than the event's own time is known of old ones.
+        when: it was written; now, unless it was before there was an index.
     """
     if isinstance(event, Intent):
+        now = when or transaction.moment()
         for target in targets(event.host, event.change):
             transaction.rows(
                 "INSERT INTO actions"
@@ -72,6 +75,7 @@ def index(transaction: Transaction, run: str, number: int, event: Event, now: Mo
                 up=now.up,
             )
     elif isinstance(event, TaskEnded) and event.intent is not None:
+        now = when or transaction.moment()
         transaction.rows(
             "UPDATE actions SET ended = :ended, wall = :wall, boot = :boot, up = :up"
             " WHERE run = :run AND intent = :intent",

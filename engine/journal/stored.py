@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from engine.errors import JournalError
 from engine.journal import actions, locks, stops
 from engine.journal.chain import verify
-from engine.journal.choose import choose
+from engine.journal.choose import check_id, choose
 from engine.journal.reading import decoded, head_of
 from engine.journal.store import Kept
 from engine.journal.summary import damaged, summarise
@@ -45,7 +45,7 @@ class StoredJournal:
 
     def begin(self, run: str) -> Recorder:
         """As `Journal.begin`."""
-        return self._store.begin(run)
+        return self._store.begin(check_id(run))
 
     def alive(self, run: str) -> bool:
         """As `Journal.alive`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -185,20 +185,36 @@ def test_what_a_promise_hangs_on_waits_for_the_servers_disk(
     # So do all, now and then, for what the server may lose is kept here until then.
     monkeypatch.setattr(recorder, "_MOST", 3)
     with open_journal(database) as journal, journal.begin(RUN) as writing:
-
-        def level() -> str:
-            # Its connection is its own: what is set on it is seen there alone.
-            found = writing._link._database.execute("SHOW synchronous_commit")  # type: ignore[attr-defined]
-            return str(found.fetchone()[0])
-
         levels = []
         tasks = (task(number) for number in range(3, 9))
         story: list[Event] = [started(), task(1), intent(2), *tasks]
         for event in story:
             writing.tell(event)
-            levels.append(level())
+            levels.append(level(writing))
 
     assert levels == ["on", "off", "on", "off", "off", "off", "on", "off", "off"]
+
+
+@lab
+def test_a_record_that_was_refused_leaves_nothing_behind_that_the_next_would_meet(
+    database: str,
+) -> None:
+    with open_journal(database) as journal, journal.begin(RUN) as writing:
+        for event in (started(), task(1)):
+            writing.tell(event)
+        meddle(database, "ALTER TABLE actions ADD CHECK (module <> 'odd')")
+        with pytest.raises(JournalError, match="violates check constraint"):
+            writing.tell(intent(2, module="odd"))
+        writing.tell(intent(3))
+
+        assert level(writing) == "on"
+        assert journal.events(RUN) == [started(), task(1), intent(3)]
+
+
+def level(recorder: Any) -> str:
+    """Whether its last commit waited: its session is its own, and nobody else can ask."""
+    found = recorder._link._database.execute("SHOW synchronous_commit")
+    return str(found.fetchone()[0])
 
 
 @lab

@@ -136,12 +136,9 @@ class Link:
         return self._database
 
     def _prepare(self, database: Database) -> None:
-        settings = {
-            **_SETTINGS,
-            "statement_timeout": f"{self._answers_within * 1000:.0f}",
-        }
-        for name, value in settings.items():
-            database.execute("SELECT set_config(%s, %s, false)", (name, value))
+        settings = {**_SETTINGS, "statement_timeout": f"{self._answers_within * 1000:.0f}"}
+        each = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+        database.execute(f"SELECT {each}", [word for pair in settings.items() for word in pair])
         if self._first:
             self._first(database)
 

@@ -226,6 +226,7 @@ class PostgresRecorder:
         self._stored = found
         for record in self._tail:
             if record.head.count > found.count:
+                self._choose_level(transaction, record)
                 self._write(transaction, record)
                 self._stored = record.head
 
@@ -233,21 +234,23 @@ class PostgresRecorder:
         if self._stored == record.head:
             return  # a connection before this one got it there
         transaction = PostgresTransaction(database)
+        self._choose_level(transaction, record)
         with database.transaction() if _acts(record.event) else nullcontext():
             if isinstance(record.event, Intent):
                 stops.permit(transaction, self._run)
             self._write(transaction, record)
-            if _acts(record.event):
-                now = transaction.moment()
-                actions.index(transaction, self._run, record.head.count, record.event, now)
+            actions.index(transaction, self._run, record.head.count, record.event)
         self._stored = record.head
 
-    def _write(self, transaction: PostgresTransaction, record: _Record) -> None:
-        # With `off` the commit does not wait for the server's disk.
+    def _choose_level(self, transaction: PostgresTransaction, record: _Record) -> None:
+        # With `off` the commit does not wait for the server's disk. It is said outside of any
+        # transaction, for one that is undone would take it back.
         level = self._durable_level if record.durable else "off"
         if self._level != level:
             transaction.rows("SELECT set_config('synchronous_commit', :level, false)", level=level)
             self._level = level
+
+    def _write(self, transaction: PostgresTransaction, record: _Record) -> None:
         first = record.before == BEGINNING
         transaction.rows(
             f"WITH head AS ({_FIRST if first else _NEXT}), {_REST}",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import psycopg
 
-from engine.errors import JournalError
 from engine.journal.chain import Head
 from engine.journal.postgres.database import prepare
 from engine.journal.postgres.errors import plain_errors
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 _ANSWERS_WITHIN = 60.0
 """Seconds that reading may take."""
-
-_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 
 class PostgresStore:
@@ -55,8 +51,6 @@ class PostgresStore:
 
     def begin(self, run: str) -> PostgresRecorder:
         """As `Journal.begin`."""
-        if not _RUN.fullmatch(run):
-            raise JournalError(f"not a run's id: {run!r}")
         return PostgresRecorder(self._address, run)
 
     def kept(self, run: str) -> Kept | None:

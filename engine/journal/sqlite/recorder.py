@@ -38,6 +38,7 @@ class SqliteRecorder:
         self._run = run
         self._claim = claim
         self._lock = threading.Lock()
+        self._level = ""
         with plain_errors(path):
             self._database = connect(path)
             self._transaction = SqliteTransaction(self._database, claim.path.parent)
@@ -95,7 +96,7 @@ class SqliteRecorder:
             count=head.count,
             head=head.hash,
         )
-        actions.index(transaction, run, head.count, event, transaction.moment())
+        actions.index(transaction, run, head.count, event)
         return head
 
     def lock(self, targets: Iterable[Target]) -> dict[Target, Holder]:
@@ -117,6 +118,8 @@ class SqliteRecorder:
     def _writing(self, *, durable: bool) -> Iterator[None]:
         # With FULL the commit waits for the disk, and for all commits before it.
         level = "FULL" if durable else "NORMAL"
-        self._database.execute(f"PRAGMA synchronous = {level}")
+        if level != self._level:
+            self._database.execute(f"PRAGMA synchronous = {level}")
+            self._level = level
         with writing(self._database):
             yield

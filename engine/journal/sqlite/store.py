@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.errors import JournalError
+from engine.journal.choose import check_id
 from engine.journal.sqlite.claim import Claim, kept
 from engine.journal.sqlite.database import connect, plain_errors, prepare
 from engine.journal.sqlite.recorder import SqliteRecorder
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.journal.sqlite.claim import Line
-
-_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 
 class SqliteStore:
@@ -74,7 +71,4 @@ class SqliteStore:
             yield SqliteTransaction(self._database, self._claims)
 
     def _claim(self, run: str) -> Path:
-        # It becomes a file's name, and may come from a file that somebody else has written.
-        if not _RUN.fullmatch(run):
-            raise JournalError(f"not a run's id: {run!r}")
-        return self._claims / run
+        return self._claims / check_id(run)

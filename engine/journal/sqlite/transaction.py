@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from engine.journal import clock
+from engine.journal.choose import check_id
 from engine.journal.sqlite.claim import held
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class SqliteTransaction:
 
     def alive(self, run: str) -> bool:
         """Whether its claim is held."""
-        return held(self._claims / run)
+        return held(self._claims / check_id(run))
 
     def bury(self, run: str) -> None:
         """Its claim is free, so nobody writes it."""
