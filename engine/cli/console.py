@@ -87,6 +87,8 @@ class Console:
     def _(self, event: e.RunResumed) -> None:
         going_on = self._paint("bold", "Going on")
         self._line(f"{going_on} · run {self._run} · by {escape(event.user)}")
+        for problem in event.changed:
+            self._line(self._paint("yellow", f"  ! all the same: {escape(problem)}"))
         self._line("")
 
     @tell.register

@@ -121,6 +121,7 @@ def test_results_are_told_to_those_who_ask() -> None:
     ("event", "lines"),
     [
         (RunResumed(user="ann", options={}), 2),
+        (RunResumed(user="ann", options={}, changed=["a.yml: has changed"]), 3),
         (Interruption(signal="SIGTERM"), 1),
         (NotPredicted(task="mitigate.2", name="Then", host="db1", why="depends on pool"), 1),
         (GuardHeld(guard="limits", message="too many hosts"), 1),

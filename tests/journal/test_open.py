@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -56,6 +58,19 @@ def test_nobody_else_can_see_or_change_the_files(path: Path) -> None:
     assert modes.pop("journal.db-runs") == 0o700
     assert set(modes) == {"journal.db", "journal.db-wal", "journal.db-shm", "a"}
     assert set(modes.values()) == {0o600}
+
+
+def test_a_file_needs_no_database_driver(path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from engine.journal import open_journal\n"
+        "open_journal(sys.argv[1]).begin('a').close()\n"
+        "print(*sys.modules)"
+    )
+    argv = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert "sqlite3" in done.stdout.split()
+    assert "psycopg" not in done.stdout.split()
 
 
 def test_a_missing_file_is_not_made_by_who_only_reads(path: Path) -> None:
