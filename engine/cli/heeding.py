@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.errors import JournalError
+from engine.errors import GuardRefused, JournalError
 from engine.events import GuardHeld
 
 if TYPE_CHECKING:
@@ -14,54 +14,69 @@ if TYPE_CHECKING:
 
     from engine.events import Event
     from engine.journal.base import Recorder
-    from engine.journal.guards import Hold
+    from engine.journal.guards import Heeded, Hold
 
 EVERY = 0.5
 """Seconds between two looks: so much later, at most, does a run begin to stop."""
 
 
-@contextmanager
-def heeding(
-    recorder: Recorder, stop: Callable[[str], None], tell: Callable[[Event], None]
-) -> Iterator[None]:
-    """Heed them from a thread of its own; it is the run's sign of life, too.
+class Heeder:
+    """The journal as a sink, that heeds what others have written there of the run."""
 
-    Args:
-        recorder: of the run, whose start is recorded.
-        stop: asks the run to stop, and says for whom.
-        tell: makes an event known.
-    """
-    over = threading.Event()
-    thread = threading.Thread(
-        target=_heed, args=(recorder, stop, tell, over), name="heed", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    def __init__(self, recorder: Recorder) -> None:
+        """Record there, and look there."""
+        self._recorder = recorder
+        self._stop: Callable[[str], None] = lambda _: None
+        self._lock = threading.Lock()
+        self._heard = 0
 
+    def tell(self, event: Event) -> None:
+        """Record it. An action that is refused because the run is to stop stops it at once."""
+        try:
+            self._recorder.tell(event)
+        except GuardRefused as refused:
+            if refused.guard == "cancel":
+                self._heed()
+            raise
 
-def _heed(
-    recorder: Recorder,
-    stop: Callable[[str], None],
-    tell: Callable[[Event], None],
-    over: threading.Event,
-) -> None:
-    heard = 0
-    hold: Hold | None = None
-    try:
-        while not over.is_set():
-            heeded = recorder.heed()
-            for cancel in heeded.cancels[heard:]:
-                stop(f"quell cancel ({cancel})")
-            heard = len(heeded.cancels)
-            if heeded.hold and heeded.hold != hold:
-                message = f"all actions are on hold by {heeded.hold}"
-                tell(GuardHeld(guard="hold", message=message))
-            hold = heeded.hold
-            over.wait(EVERY)
-    except JournalError:
-        # What is under way on the hosts is ended: others may soon take the run for dead.
-        stop("the loss of the journal")
+    @contextmanager
+    def watching(
+        self, stop: Callable[[str], None], tell: Callable[[Event], None]
+    ) -> Iterator[None]:
+        """Look again and again, from a thread of its own: it is the run's sign of life, too.
+
+        Args:
+            stop: asks the run to stop, and says for whom.
+            tell: makes an event known; the run's start has been.
+        """
+        self._stop = stop
+        over = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(tell, over), name="heed", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _watch(self, tell: Callable[[Event], None], over: threading.Event) -> None:
+        hold: Hold | None = None
+        try:
+            while not over.is_set():
+                heeded = self._heed()
+                if heeded.hold and heeded.hold != hold:
+                    message = f"all actions are on hold by {heeded.hold}"
+                    tell(GuardHeld(guard="hold", message=message))
+                hold = heeded.hold
+                over.wait(EVERY)
+        except JournalError:
+            # What is under way on the hosts is ended: others may soon take the run for dead.
+            self._stop("the loss of the journal")
+
+    def _heed(self) -> Heeded:
+        heeded = self._recorder.heed()
+        with self._lock:
+            for cancel in heeded.cancels[self._heard :]:
+                self._stop(f"quell cancel ({cancel})")
+            self._heard = max(self._heard, len(heeded.cancels))
+        return heeded

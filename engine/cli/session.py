@@ -13,7 +13,7 @@ import click
 
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
-from engine.cli.heeding import heeding
+from engine.cli.heeding import Heeder
 from engine.cli.jsonl import json_line
 from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
@@ -121,7 +121,8 @@ def _execute(
         verbosity=manner.verbosity,
         diff=manner.diff,
     )
-    sinks: list[Sink] = [recorder, console, *([JsonLines()] if manner.json else [])]
+    heeder = Heeder(recorder)
+    sinks: list[Sink] = [heeder, console, *([JsonLines()] if manner.json else [])]
     somebody = sys.stdin.isatty() and is_terminal(sys.stderr)
     approver: Approver = NobodyToAsk()
     if somebody:
@@ -137,7 +138,7 @@ def _execute(
         stack.enter_context(_signals_reach(assembled.run, interrupted))
         try:
             assembled.tell(assembled.opening)
-            with heeding(recorder, partial(_stop, assembled.run, interrupted), assembled.tell):
+            with heeder.watching(partial(_stop, assembled.run, interrupted), assembled.tell):
                 return assembled.run.execute().exit_code
         except JournalError as error:
             raise JournalError(

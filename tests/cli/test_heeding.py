@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.cli.heeding import heeding
-from engine.errors import JournalError
+from engine.cli.heeding import Heeder
+from engine.errors import GuardRefused, JournalError
 from engine.journal import open_journal
-from tests.journal.events import RUN, started
+from tests.journal.events import RUN, intent, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def recorder(journal: Journal) -> Iterator[Recorder]:
 
 def test_each_request_stops_the_run_once(journal: Journal, recorder: Recorder) -> None:
     stops: Queue[str] = Queue()
-    with heeding(recorder, stops.put, recorder.tell):
+    with Heeder(recorder).watching(stops.put, recorder.tell):
         journal.cancel(RUN)
         assert stops.get(timeout=_SECONDS).startswith("quell cancel (")
         journal.cancel(RUN)
@@ -44,11 +44,25 @@ def test_each_request_stops_the_run_once(journal: Journal, recorder: Recorder) -
     assert stops.empty()
 
 
+def test_an_action_that_is_refused_stops_the_run_at_once_and_once(
+    journal: Journal, recorder: Recorder
+) -> None:
+    stops: Queue[str] = Queue()
+    heeder = Heeder(recorder)
+    with heeder.watching(stops.put, recorder.tell):
+        journal.cancel(RUN)
+        with pytest.raises(GuardRefused):
+            heeder.tell(intent(5))
+        assert stops.qsize() == 1
+
+    assert stops.qsize() == 1
+
+
 def test_a_hold_is_told_when_it_begins(journal: Journal, recorder: Recorder) -> None:
     stops: Queue[str] = Queue()
     told: Queue[Event] = Queue()
     hold = journal.hold_all("moving")
-    with heeding(recorder, stops.put, told.put):
+    with Heeder(recorder).watching(stops.put, told.put):
         first = told.get(timeout=_SECONDS)
         again = journal.hold_all("still moving")
         second = told.get(timeout=_SECONDS)
@@ -67,7 +81,7 @@ def test_a_lost_journal_stops_the_run(recorder: Recorder) -> None:
     recorder.close()
     with pytest.raises(JournalError):
         recorder.heed()
-    with heeding(recorder, stops.put, recorder.tell):
+    with Heeder(recorder).watching(stops.put, recorder.tell):
         assert stops.get(timeout=_SECONDS) == "the loss of the journal"
 
     assert stops.empty()
