@@ -134,8 +134,9 @@ class Looked(Base, frozen=True, kw_only=True):
         holds: whether the expectation was met at this look.
         summary: what was seen.
         elapsed: seconds since the first look.
-        total: seconds of the whole `within` or `hold`.
-        mode: which of the two.
+        total: seconds of the whole `within` or `hold`; how many looks there are with `until`.
+        mode: which of these.
+        look: which of the looks with `until` it was, from 1.
     """
 
     phase: PhaseName
@@ -146,7 +147,8 @@ class Looked(Base, frozen=True, kw_only=True):
     summary: str
     elapsed: float
     total: float
-    mode: Literal["within", "hold"]
+    mode: Literal["within", "hold", "until"]
+    look: int = 0
 
 
 class TaskEnded(Base, frozen=True, kw_only=True):
@@ -157,6 +159,7 @@ class TaskEnded(Base, frozen=True, kw_only=True):
         name: what people call it.
         module: which module ran.
         place: `file:line` of the task.
+        delegate: the host that did it in the other's stead; empty where none did.
         item: the loop's item, as a label; None without a loop.
         status: how it ended.
         ignored: it failed, and `ignore_errors` says to go on.
@@ -175,6 +178,7 @@ class TaskEnded(Base, frozen=True, kw_only=True):
     place: str
     host: str
     status: Status
+    delegate: str = ""
     item: str | None = None
     ignored: bool = False
     message: str = ""
@@ -183,6 +187,36 @@ class TaskEnded(Base, frozen=True, kw_only=True):
     seconds: float = 0.0
     intent: str | None = None
     verified: bool | None = None
+
+
+class BatchStarted(Base, frozen=True, kw_only=True):
+    """The next hosts are mitigated: batch `number` of `of`."""
+
+    number: int
+    of: int
+    hosts: list[str]
+
+
+class BlockRescued(Base, frozen=True, kw_only=True):
+    """What failed in a block on these hosts was dealt with by its `rescue`."""
+
+    block: str
+    name: str
+    hosts: list[str]
+
+
+class RollbackStarted(Base, frozen=True, kw_only=True):
+    """What these tasks did on a host is taken back, the last first; `why` says what went wrong."""
+
+    host: str
+    tasks: list[str]
+    why: str
+
+
+class RunHalted(Base, frozen=True, kw_only=True):
+    """No further host is begun: the failure budget is spent, or a failure is fatal to all."""
+
+    reason: str
 
 
 class SeverityJudged(Base, frozen=True, kw_only=True):
@@ -212,16 +246,17 @@ class ChangePredicted(Base, frozen=True, kw_only=True):
     name: str
     module: str
     host: str
+    delegate: str = ""
     item: str | None = None
     change: dict[str, Any]
 
 
 class NotPredicted(Base, frozen=True, kw_only=True):
-    """What an action would do cannot be known before another has run."""
+    """What an action would do on these hosts cannot be known before something else has happened."""
 
     task: str
     name: str
-    host: str
+    hosts: list[str]
     why: str
 
 
@@ -257,6 +292,7 @@ class Intent(Base, frozen=True, kw_only=True):
     name: str
     module: str
     host: str
+    delegate: str = ""
     item: str | None
     change: dict[str, Any]
 
@@ -303,6 +339,10 @@ Event = (
     | WaveEnded
     | Looked
     | TaskEnded
+    | BatchStarted
+    | BlockRescued
+    | RollbackStarted
+    | RunHalted
     | SeverityJudged
     | ChangePredicted
     | NotPredicted

@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import field
 
 from engine.contract import (
-    Deadline,
     DeadlineExceeded,
     DialRefused,
-    Duration,
     Meta,
-    ModuleFailed,
     Pattern,
     Probe,
     Struct,
     Target,
     contains,
-    http_client,
-    seconds,
+    duration,
+    since,
 )
-
-if TYPE_CHECKING:
-    import httpx
+from engine.contract.http import HttpClient, read_body
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a body that are read; the rest is left on the wire."""
 
-Url = Annotated[
-    str, Meta(pattern="^https?://", title="URL", examples=["http://localhost:8080/health"])
-]
-HeaderName = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", title="header name")]
-HeaderValue = Annotated[str, Meta(pattern=r"^[\x20-\x7e\t]*$", title="header value")]
 HttpStatus = Annotated[int, Meta(ge=100, le=599, title="HTTP status")]
 
 
@@ -63,7 +52,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
+class HttpProbe(HttpClient, Probe[Answer], frozen=True, kw_only=True):
     """Send one HTTP request from the host's own network and look at the answer.
 
     `localhost`, private names and addresses are the host's; nothing is needed there. A server
@@ -90,16 +79,11 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
 
     primary: ClassVar[str] = "url"
 
-    url: Url
     method: Literal["GET", "HEAD", "OPTIONS", "POST"] = "GET"
-    headers: dict[HeaderName, HeaderValue] = field(default_factory=dict)
     json: Any = None
     body: str | None = None
     status: HttpStatus | list[HttpStatus] | None = None
     matches: Pattern | None = None
-    max_time: Duration = "10s"
-    verify: bool = True
-    ca: str | None = None
     follow_redirects: bool = False
 
     def __post_init__(self) -> None:
@@ -108,9 +92,7 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
         Raises:
             ValueError: the arguments do not go together.
         """
-        address = urlsplit(self.url)
-        if not address.hostname or address.port == 0:  # .port refuses what is no port
-            raise ValueError(f"url: no host or port to connect to in {self.url!r}")
+        super().__post_init__()
         if self.json is not None and self.body is not None:
             raise ValueError("json and body are both given; a request has one body")
         if self.matches is not None:
@@ -118,21 +100,11 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
 
     def observe(self, target: Target) -> Answer:
         """Send the request and read the answer."""
-        import httpx
-
-        deadline = Deadline(min(seconds(self.max_time), target.deadline.remaining()))
         started = time.monotonic()
         try:
-            return self._ask(Target(target.host, target.connection, deadline), started)
-        except (DeadlineExceeded, httpx.TimeoutException):
-            error = f"no answer within {deadline.seconds:g} s"
-        except DialRefused as refused:
-            error = refused.message
-        except httpx.RequestError as failed:
-            error = str(failed) or type(failed).__name__
-        except httpx.InvalidURL as invalid:
-            raise ModuleFailed(f"{self.url}: {invalid}") from None
-        return Answer(url=self.url, elapsed=_since(started), error=error)
+            return self._ask(target, started)
+        except (DeadlineExceeded, DialRefused) as failure:
+            return Answer(url=self.url, elapsed=since(started), error=failure.message)
 
     def finding(self, seen: Answer) -> str | None:
         """No answer, another status, a body that does not match."""
@@ -148,16 +120,11 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
     def summary(self, seen: Answer) -> str:
         """`200 in 12 ms`."""
         what = seen.error if seen.status is None else str(seen.status)
-        return f"{what} in {_for_people(seen.elapsed)}"
+        return f"{what} in {duration(seen.elapsed)}"
 
     def _ask(self, target: Target, started: float) -> Answer:
         with (
-            http_client(
-                target,
-                verify=self.verify,
-                ca=self.ca,
-                follow_redirects=self.follow_redirects,
-            ) as client,
+            self.client(target, follow_redirects=self.follow_redirects) as client,
             client.stream(
                 self.method,
                 self.url,
@@ -167,10 +134,10 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
                 content=self.body,
             ) as response,
         ):
-            content, truncated = _read(response)
+            content, truncated = read_body(response, BODY_LIMIT)
             return Answer(
                 url=str(response.url),
-                elapsed=_since(started),
+                elapsed=since(started),
                 status=response.status_code,
                 headers=dict(response.headers.items()),
                 body=content.decode("utf-8", "replace"),
@@ -190,28 +157,11 @@ class HttpProbe(Probe[Answer], frozen=True, kw_only=True):
         return " or ".join(str(status) for status in accepted)
 
 
-def _read(response: httpx.Response) -> tuple[bytes, bool]:
-    content = b""
-    for chunk in response.iter_raw():
-        content += chunk
-        if len(content) > BODY_LIMIT:
-            return content[:BODY_LIMIT], True
-    return content, False
-
-
 def _parsed(content: bytes) -> Any:
     try:
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError):
         return None
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 6)
-
-
-def _for_people(elapsed: float) -> str:
-    return f"{elapsed * 1000:.0f} ms" if elapsed < 1 else f"{elapsed:.1f} s"
 
 
 EXAMPLE = """

@@ -9,18 +9,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
-from engine.contract import (
-    Duration,
-    Meta,
-    ModuleFailed,
-    Port,
-    Probe,
-    Struct,
-    Target,
-    postgres_errors,
-    postgres_session,
-    seconds,
-)
+from engine.contract import Duration, Meta, ModuleFailed, Probe, Struct, Target, count, seconds
+from engine.contract.postgres import PostgresLogin
 
 if TYPE_CHECKING:
     import psycopg
@@ -67,7 +57,7 @@ class Rows(Struct, frozen=True, kw_only=True):
     value: Any
 
 
-class PgQuery(Probe[Rows], frozen=True, kw_only=True):
+class PgQuery(PostgresLogin, Probe[Rows], frozen=True, kw_only=True):
     """Run one SQL statement in a read-only transaction, on a server as the host sees it.
 
     What it would write the server refuses, and nothing happened. Several statements, utility
@@ -93,9 +83,6 @@ class PgQuery(Probe[Rows], frozen=True, kw_only=True):
     query: Annotated[str, Meta(title="SQL", examples=["select count(*) from pg_stat_activity"])]
     params: list[Any] | dict[str, Any] | None = None
     user: str | None = None
-    password: str | None = None
-    host: str = "/var/run/postgresql"
-    port: Port = 5432
     statement_timeout: Duration = "10s"
 
     def __post_init__(self) -> None:
@@ -113,28 +100,19 @@ class PgQuery(Probe[Rows], frozen=True, kw_only=True):
 
     def observe(self, target: Target) -> Rows:
         """Run the statement; the transaction is rolled back in any case."""
-        with postgres_errors():
-            session = postgres_session(
-                target,
-                database=self.database,
-                user=self.user,
-                password=self.password,
-                host=self.host,
-                port=self.port,
-            )
-            with session:
-                timeout = min(seconds(self.statement_timeout), target.deadline.remaining())
-                try:
-                    return self._ask(session, timeout)
-                except TypeError as error:  # psycopg's, of a mapping for %s or a list for %(name)s
-                    raise ModuleFailed(f"params: {error}") from error
+        with self.login(target, database=self.database, user=self.user) as session:
+            timeout = min(seconds(self.statement_timeout), target.deadline.remaining())
+            try:
+                return self._ask(session, timeout)
+            except TypeError as error:  # psycopg's, of a mapping for %s or a list for %(name)s
+                raise ModuleFailed(f"params: {error}") from error
 
     def summary(self, seen: Rows) -> str:
         """The one value, or how many rows."""
         if len(seen.rows) == 1 and len(seen.columns) == 1:
             return str(seen.value)
         more = "more than " if seen.truncated else ""
-        return f"{more}{len(seen.rows)} {'row' if len(seen.rows) == 1 else 'rows'}"
+        return f"{more}{count(len(seen.rows), 'row')}"
 
     def _first_word(self) -> str:
         match = _FIRST_WORD.match(self.query)

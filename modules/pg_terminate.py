@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from engine.contract import (
@@ -16,41 +15,27 @@ from engine.contract import (
     Meta,
     ModuleFailed,
     Pattern,
-    Port,
     Struct,
     Target,
     contains,
-    postgres_errors,
-    postgres_session,
+    count,
     seconds,
     to_plain,
 )
+from engine.contract.postgres import PostgresLogin, PostgresSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     import psycopg
 
 State = Literal["active", "idle", "idle in transaction", "idle in transaction (aborted)"]
 
 FILTERS = ("database", "user", "application", "state", "idle_for", "transaction_age", "query")
-QUERY_LIMIT = 1000
-"""Characters of a session's statement that are shown."""
 PATIENCE = 10.0
 POLL = 0.1
 """Seconds to wait for signalled sessions to be gone, and between two looks."""
 
-_TIME = "to_char({} at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-_BACKEND_START = _TIME.format("a.backend_start")
-_QUERY_START = _TIME.format("a.query_start")
-_SESSION = f"""
-    a.pid, {_BACKEND_START} as backend_start, {_QUERY_START} as query_start,
-    coalesce(a.datname, '') as database, a.usename as user, a.application_name as application,
-    coalesce(host(a.client_addr), 'local') as client,
-    coalesce(a.state, '') as state, coalesce(a.query, '') as query,
-    extract(epoch from now() - a.state_change)::float as in_state,
-    extract(epoch from now() - a.xact_start)::float as transaction_age
-"""
 # A session that is hidden from our role has no backend_type and so does not match.
 _MATCHES = """
     a.backend_type = 'client backend'
@@ -73,7 +58,7 @@ _PERMITTED = """
 """
 # The statements are made of constants of this file; every value is bound.
 _LOOK = f"""
-select {_SESSION}, {_ALLOWED} as allowed, {_PERMITTED} as permitted
+select {PostgresSession.COLUMNS}, {_ALLOWED} as allowed, {_PERMITTED} as permitted
 from pg_stat_activity a join pg_roles r on r.oid = a.usesysid
 where {_MATCHES}
 order by a.state_change, a.pid
@@ -87,16 +72,18 @@ where a.backend_start is null
 _WANTED = f"""
 from unnest(%(pids)s::int[], %(backend_starts)s::text[], %(query_starts)s::text[])
        as w (wanted_pid, backend_start, query_start)
-left join pg_stat_activity a on a.pid = w.wanted_pid and {_BACKEND_START} = w.backend_start
+left join pg_stat_activity a
+       on a.pid = w.wanted_pid and {PostgresSession.BACKEND_START} = w.backend_start
 left join pg_roles r on r.oid = a.usesysid
 """
 _STILL = f"""
 coalesce({_MATCHES} and {_ALLOWED}
-         and (w.query_start is null or {_QUERY_START} = w.query_start), false)
+         and (w.query_start is null or {PostgresSession.QUERY_START} = w.query_start), false)
 """
 _SIGNAL = {
     mode: f"""
-select {_SESSION}, w.wanted_pid, case when {_STILL} then {function}(a.pid) end as signalled
+select {PostgresSession.COLUMNS}, w.wanted_pid,
+       case when {_STILL} then {function}(a.pid) end as signalled
 {_WANTED}
 order by w.wanted_pid
 """
@@ -108,36 +95,6 @@ order by w.wanted_pid
 _REMAINING = f"select w.wanted_pid {_WANTED} where {_STILL} order by w.wanted_pid"
 
 
-class Session(Struct, frozen=True, kw_only=True):
-    """One client's session.
-
-    Args:
-        pid: of its backend process.
-        backend_start: when it connected, UTC with microseconds: with the pid its identity.
-        query_start: when its current or last statement began.
-        database: that it is connected to.
-        user: its role.
-        application: what it calls itself.
-        client: its address, or `local`.
-        state: `active`, `idle`, `idle in transaction`…
-        query: its current or last statement, the first 1000 characters.
-        in_state: seconds since it came to be in this state.
-        transaction_age: seconds since its transaction began; None without one.
-    """
-
-    pid: int
-    backend_start: str
-    query_start: str | None
-    database: str
-    user: str
-    application: str
-    client: str
-    state: str
-    query: str
-    in_state: float | None
-    transaction_age: float | None
-
-
 class Sessions(Struct, frozen=True, kw_only=True):
     """What matches.
 
@@ -147,7 +104,7 @@ class Sessions(Struct, frozen=True, kw_only=True):
         hidden: how many our role may not look at.
     """
 
-    matching: list[Session]
+    matching: list[PostgresSession]
     superusers: int
     hidden: int
 
@@ -161,12 +118,12 @@ class Ended(Struct, frozen=True, kw_only=True):
         spared: pids of those that had come to do something else.
     """
 
-    ended: list[Session]
+    ended: list[PostgresSession]
     gone: list[int]
     spared: list[int]
 
 
-class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
+class PgTerminate(PostgresLogin, Action[Sessions], frozen=True, kw_only=True):
     """End PostgreSQL sessions that match, or cancel what they run.
 
     At least one filter is needed, and a session must pass all of them. Never hit are our own
@@ -206,9 +163,6 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
     max: Annotated[int, Meta(ge=1)] = 10
     include_superusers: tuple[str, ...] = ()
     login_user: str | None = None
-    password: str | None = None
-    host: str = "/var/run/postgresql"
-    port: Port = 5432
 
     def __post_init__(self) -> None:
         """Refuse to run without a filter, and to cancel where nothing runs.
@@ -242,7 +196,7 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
                 "grant it pg_signal_backend (only a superuser ends a superuser's)"
             )
         return Sessions(
-            matching=[_as_session(row) for row in allowed],
+            matching=[PostgresSession.of(row) for row in allowed],
             superusers=len(rows) - len(allowed),
             hidden=hidden["hidden"],
         )
@@ -269,7 +223,7 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
         with self._session(target) as session:
             rows = session.execute(_SIGNAL[self.mode].encode(), self._wanted(change)).fetchall()
         return Ended(
-            ended=[_as_session(row) for row in rows if row["signalled"]],
+            ended=[PostgresSession.of(row) for row in rows if row["signalled"]],
             gone=[row["wanted_pid"] for row in rows if _gone(row)],
             spared=[row["wanted_pid"] for row in rows if row["pid"] and row["signalled"] is None],
         )
@@ -287,20 +241,10 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
                     return f"{len(rows)} sessions do not end: pid {pids}"
                 time.sleep(POLL)
 
-    @contextmanager
-    def _session(self, target: Target) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-        with (
-            postgres_errors(),
-            postgres_session(
-                target,
-                database=self.database or "postgres",
-                user=self.login_user,
-                password=self.password,
-                host=self.host,
-                port=self.port,
-            ) as session,
-        ):
-            yield session
+    def _session(
+        self, target: Target
+    ) -> AbstractContextManager[psycopg.Connection[dict[str, Any]]]:
+        return self.login(target, database=self.database or "postgres", user=self.login_user)
 
     def _states(self) -> list[State] | None:
         if self.state is None:
@@ -329,26 +273,21 @@ class PgTerminate(Action[Sessions], frozen=True, kw_only=True):
             "query_starts": [key.get("query_start") for key in keys],
         }
 
-    def _identity(self, session: Session) -> Identity:
+    def _identity(self, session: PostgresSession) -> Identity:
         key: dict[str, str | int] = {"pid": session.pid, "backend_start": session.backend_start}
         if session.query_start and (self.mode == "cancel" or self.query is not None):
             # It was chosen for this statement, not for whatever it runs next.
             key["query_start"] = session.query_start
         return Identity("backend", session.user, key)
 
-    def _counted(self, hit: list[Session], matching: int) -> str:
+    def _counted(self, hit: list[PostgresSession], matching: int) -> str:
         states = Counter(session.state for session in hit)
-        shown = ", ".join(f"{count} {state}" for state, count in states.most_common())
+        shown = ", ".join(f"{number} {state}" for state, number in states.most_common())
         of = f" of {matching} that match (max {self.max})" if matching > len(hit) else ""
-        return f"{len(hit)} {'session' if len(hit) == 1 else 'sessions'}{of}: {shown}"
+        return f"{count(len(hit), 'session')}{of}: {shown}"
 
     def _done(self) -> str:
         return "ended" if self.mode == "terminate" else "statement cancelled"
-
-
-def _as_session(row: dict[str, Any]) -> Session:
-    values = {name: row[name] for name in Session.__struct_fields__}
-    return Session(**{**values, "query": row["query"][:QUERY_LIMIT]})
 
 
 def _gone(row: dict[str, Any]) -> bool:

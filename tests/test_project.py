@@ -16,7 +16,10 @@ from engine.registry import Registry
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-HEAVY = {"docker", "httpx", "jinja2", "jsonschema", "msgspec", "paramiko", "psycopg", "rich"}
+HEAVY = {
+    *("cryptography", "docker", "httpx", "jinja2", "jsonschema", "msgspec", "paramiko"),
+    *("prometheus_client", "psycopg", "rich", "websockets"),
+}
 
 
 class Block(NamedTuple):

@@ -1,4 +1,4 @@
-"""Asks the person at the terminal: all of it, none, change by change, or host by host."""
+"""Asks the person at the terminal, about changes, and with `--step` about each task."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.style import count, names
+from engine.cli.style import names
 from engine.errors import Interrupted
 from engine.redact import escape
+from engine.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from engine.cli.screen import Screen
     from engine.execution.approval import Proposal
     from engine.execution.orders import Key
+    from engine.language.model import Task
 
 PATIENCE = 1800.0
 """Seconds that a prompt waits: then nobody is there, and nothing is changed."""
@@ -43,6 +45,7 @@ class TerminalApprover:
         """
         self._screen = screen
         self._interrupted = interrupted
+        self._goes_on = False
 
     def ask(self, proposals: Sequence[Proposal]) -> frozenset[Key] | None:
         """As `Approver`.
@@ -62,6 +65,22 @@ class TerminalApprover:
             if answer == "h":
                 return self._host_by_host(proposals, hosts)
             return frozenset(p.key for p in proposals) if answer == "y" else frozenset()
+
+    def step(self, task: Task, hosts: int) -> bool:
+        """Whether to run a task, for `--step`; once the person says so, all that follow.
+
+        Raises:
+            Interrupted: Ctrl-C at the prompt, or nobody answers.
+        """
+        if self._goes_on:
+            return True
+        prompt = f"Run {escape(task.name)} on {count(hosts, 'host')}? [y]es [n]o [c]ontinue › "
+        with self._screen.pause():
+            answer = self._read(prompt, "ync")
+        if answer is None:
+            raise Interrupted("nobody answers at the prompt of --step")
+        self._goes_on = answer == "c"
+        return answer != "n"
 
     def _one_by_one(self, proposals: Sequence[Proposal]) -> frozenset[Key]:
         said: set[Key] = set()

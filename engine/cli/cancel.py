@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.journal_option import journal_option
-from engine.cli.style import count
 from engine.errors import InputError
 from engine.journal import open_journal
 from engine.redact import escape
+from engine.units import count
 
 if TYPE_CHECKING:
     from engine.journal.base import Journal

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from engine import events as e
 from engine.cli.detail import details, diff_lines
-from engine.cli.style import Painter, count, duration, names
+from engine.cli.style import Painter, names
 from engine.redact import escape
+from engine.units import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,6 +160,8 @@ class Console:
         cell = (event.task, event.host)
         word = "holds" if event.holds else "not yet"
         far = f"{duration(event.elapsed)} of {duration(event.total)}"
+        if event.mode == "until":
+            far = f"look {event.look} of {event.total:.0f} at most"
         words = f"{word} · {far} · {event.summary}"
         self._under_way[cell] = (event.name, words)
         self._show_progress()
@@ -201,7 +204,7 @@ class Console:
         name = escape(ended[0].name)
         for (status, words), same in sorted(alike.items(), key=lambda a: order.index(a[0][0])):
             symbol, colour = SYMBOLS[status]
-            where = names(list(dict.fromkeys(event.host for event in same)))
+            where = names(list(dict.fromkeys(_where(e.host, e.delegate) for e in same)))
             forgiven = same[0].ignored and same[0].phase not in e.EVIDENCE_PHASES
             ignored = self._paint("dim", "  (ignored)") if forgiven else ""
             head = f"  {self._paint(colour, symbol)} {name:<{NAME}}"
@@ -211,6 +214,26 @@ class Console:
                 for event in same:
                     self._lines(details(event, self._verbosity))
 
+    @tell.register
+    def _(self, event: e.BatchStarted) -> None:
+        text = f"  batch {event.number} of {event.of}: {names(event.hosts)}"
+        self._line(self._paint("dim", text))
+
+    @tell.register
+    def _(self, event: e.BlockRescued) -> None:
+        symbol = self._paint("green", "✓")
+        self._line(f"  {symbol} {escape(event.name):<{NAME}} {names(event.hosts)}  rescued")
+
+    @tell.register
+    def _(self, event: e.RollbackStarted) -> None:
+        what = ", ".join(map(escape, event.tasks))
+        self._line(self._paint("yellow", f"  ↩ {event.host}: taking back {what}"))
+        self._line(self._paint("dim", f"      {escape(event.why)}"))
+
+    @tell.register
+    def _(self, event: e.RunHalted) -> None:
+        self._line(self._paint("red", f"  ✗ no further host is begun: {escape(event.reason)}"))
+
     # ── changes ──
 
     @tell.register
@@ -218,7 +241,8 @@ class Console:
         item = f" [{escape(event.item)}]" if event.item else ""
         symbol = self._paint("yellow", "~")
         summary = escape(str(event.change["summary"]))
-        self._line(f"  {symbol} {escape(event.name):<{NAME}} {event.host}{item}  would: {summary}")
+        where = _where(event.host, event.delegate) + item
+        self._line(f"  {symbol} {escape(event.name):<{NAME}} {where}  would: {summary}")
         if self._diff:
             self._lines(diff_lines(event.change["before"], event.change["after"], self._paint))
 
@@ -226,7 +250,7 @@ class Console:
     def _(self, event: e.NotPredicted) -> None:
         symbol = self._paint("yellow", "~")
         why = f"cannot be predicted: {escape(event.why)}"
-        self._line(f"  {symbol} {escape(event.name):<{NAME}} {event.host}  {why}")
+        self._line(f"  {symbol} {escape(event.name):<{NAME}} {names(event.hosts)}  {why}")
 
     @tell.register
     def _(self, event: e.GuardHeld) -> None:
@@ -247,6 +271,11 @@ class Console:
     def _lines(self, lines: Sequence[str]) -> None:
         for line in lines:
             self._line(line)
+
+
+def _where(host: str, delegate: str) -> str:
+    """A host, and the one that does it in its stead, as in Ansible."""
+    return f"{host} → {delegate}" if delegate else host
 
 
 def _waiting(name: str, hosts: list[str], words: str) -> str:

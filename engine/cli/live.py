@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from engine.cli.style import duration
+from engine.units import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

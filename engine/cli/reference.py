@@ -56,6 +56,9 @@ def reference(entry: Entry) -> Reference:
     body, arguments, source = _split(inspect.getdoc(entry.cls) or "")
     text = f"{body}\n\n{source}".strip()
     schema = entry.schema
+    properties = schema["properties"]
+    # As the author tells them: what a base class has would otherwise come first.
+    names = sorted(properties, key=[*arguments, *properties].index)
     return Reference(
         name=entry.name,
         kind=entry.kind,
@@ -64,11 +67,11 @@ def reference(entry: Entry) -> Reference:
         arguments=[
             Argument(
                 name,
-                described(part, schema.get("$defs", {})),
+                described(properties[name], schema.get("$defs", {})),
                 _standing(name, schema),
                 arguments.get(name, ""),
             )
-            for name, part in schema["properties"].items()
+            for name in names
         ],
         example=entry.example,
     )

@@ -37,6 +37,8 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 @click.option("--only", metavar="PHASE", type=click.Choice(_PHASES), help="Run only this phase.")
 @click.option("-t", "--tags", multiple=True, help="Run only tasks with one of these tags.")
 @click.option("--skip-tags", multiple=True, help="Leave out tasks with one of these tags.")
+@click.option("--start-at-task", metavar="NAME", help="Pass over the tasks before this one.")
+@click.option("--step", is_flag=True, help="Ask before each task.")
 @click.option(
     "-f",
     "--forks",
@@ -65,6 +67,7 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 @click.option("--syntax-check", is_flag=True, help="Only check the playbook and the inventory.")
 @click.option("--list-hosts", is_flag=True, help="Only list the hosts that would be reached.")
 @click.option("--list-tasks", is_flag=True, help="Only list the tasks that would be run.")
+@click.option("--list-tags", is_flag=True, help="Only list the tags that tasks have.")
 @click.option("-v", "--verbose", count=True, help="More of the results; -vv, -vvv: all of it.")
 def command(playbook: str, **said: Any) -> int:
     """Run PLAYBOOK: investigate, classify, predict, ask, mitigate, verify, resolve."""
@@ -86,40 +89,27 @@ def command(playbook: str, **said: Any) -> int:
         private_key=said["private_key"] and absolute(said["private_key"]),
         timeout=said["timeout"],
         module_path=[absolute(path) for path in said["module_path"]],
+        start_at_task=said["start_at_task"],
         detailed_exitcode=said["detailed_exitcode"],
     )
     password = None
     if said["ask_pass"]:
         password = click.prompt("SSH password", hide_input=True, err=True)
-    if said["syntax_check"] or said["list_hosts"] or said["list_tasks"]:
-        return _only_list(options, hosts=said["list_hosts"], tasks=said["list_tasks"])
+    lists = [name for name in ("hosts", "tasks", "tags") if said[f"list_{name}"]]
+    if said["syntax_check"] or lists:
+        from engine.cli import listing
+
+        return listing.show(options, lists)
     manner = session.Manner(
         yes=said["yes"],
         json=said["as_json"],
         verbosity=said["verbose"],
         diff=said["diff"],
+        step=said["step"],
         journal=said["journal"],
         password=password,
     )
     return session.start(options, manner)
-
-
-def _only_list(options: Any, *, hosts: bool, tasks: bool) -> int:
-    from engine.execution.assemble import prepare
-
-    plan = prepare(options).plan
-    if hosts:
-        for host in plan.every_host():
-            click.echo(host)
-    if tasks:
-        for phase, its_tasks in plan.phases.items():
-            click.echo(f"{phase}:")
-            for task in its_tasks:
-                where = ", ".join(plan.grid[task.id]) or "no host"
-                click.echo(f"  {task.name}  ({task.module}) on {where}")
-    if not hosts and not tasks:
-        click.echo(f"{options.playbook}: no problems")
-    return 0
 
 
 def _limit(limit: str | None) -> str | None:

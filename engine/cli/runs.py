@@ -9,9 +9,10 @@ import click
 
 from engine.cli.journal_option import journal_option
 from engine.cli.jsonl import json_line
-from engine.cli.style import Painter, duration, names, wants_colour
+from engine.cli.style import Painter, names, wants_colour
 from engine.journal import open_journal
 from engine.redact import escape
+from engine.units import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

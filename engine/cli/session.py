@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from engine.cli.screen import Screen
     from engine.events import Event, Sink
-    from engine.execution.approval import Approver
     from engine.execution.assemble import Prepared
     from engine.execution.options import Options
     from engine.execution.resuming import Elsewhere, Resumption
@@ -50,6 +49,7 @@ class Manner:
         json: events as JSON Lines on stdout, and nothing else there.
         verbosity: how often `-v` was said.
         diff: show each change's before and after.
+        step: ask before each task.
         journal: its URL; None for the user's own.
         password: for SSH, from the prompt of `-k`.
     """
@@ -58,6 +58,7 @@ class Manner:
     json: bool = False
     verbosity: int = 0
     diff: bool = False
+    step: bool = False
     journal: str | None = None
     password: str | None = None
 
@@ -124,10 +125,18 @@ def _execute(
     heeder = Heeder(recorder)
     sinks: list[Sink] = [heeder, console, *([JsonLines()] if manner.json else [])]
     somebody = sys.stdin.isatty() and is_terminal(sys.stderr)
-    approver: Approver = NobodyToAsk()
-    if somebody:
-        approver = TerminalApprover(screen, lambda: bool(interrupted))
-    assembled = assemble(prepared, run_id, sinks, approver, yes=manner.yes, resumption=going_on)
+    person = TerminalApprover(screen, lambda: bool(interrupted)) if somebody else None
+    if manner.step and person is None:
+        raise InputError("--step asks before each task, and there is no terminal to ask at")
+    assembled = assemble(
+        prepared,
+        run_id,
+        sinks,
+        person or NobodyToAsk(),
+        yes=manner.yes,
+        resumption=going_on,
+        stepper=person.step if manner.step and person else None,
+    )
     with ExitStack() as stack:
         stack.callback(screen.close)
         stack.callback(assembled.links.close)

@@ -9,11 +9,12 @@ import click
 
 from engine.cli.journal_option import journal_option
 from engine.cli.jsonl import json_line
-from engine.cli.style import Painter, count, duration, names, wants_colour
+from engine.cli.style import Painter, names, wants_colour
 from engine.cli.timeline import Line, fields_of, timeline
 from engine.journal import open_journal
 from engine.journal.progress import progress
 from engine.redact import escape
+from engine.units import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

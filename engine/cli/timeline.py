@@ -8,7 +8,8 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from engine import events as e
-from engine.cli.style import count, duration, names
+from engine.cli.style import names
+from engine.units import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -78,8 +79,12 @@ def _looked(looks: Sequence[e.Looked]) -> Line:
     what = "looked" if len(looks) == 1 else f"looked {len(looks)} times in {duration(last.elapsed)}"
     told = [f"first: {_clip(first.summary)}"] if len(looks) > 1 else []
     told.append(f"last: {_clip(last.summary)} — {'holds' if last.holds else 'does not hold'}")
-    limit = f"{'must hold within' if last.mode == 'within' else 'must hold for'} "
-    text = f"    … {first.name}  {first.host}  {what} ({limit}{duration(last.total)}) · "
+    limits = {
+        "within": f"must hold within {duration(last.total)}",
+        "hold": f"must hold for {duration(last.total)}",
+        "until": f"{last.total:.0f} looks at most",
+    }
+    text = f"    … {first.name}  {first.host}  {what} ({limits[last.mode]}) · "
     return Line(text + " · ".join(told), last.at, "dim")
 
 
@@ -144,7 +149,32 @@ def _(event: e.ChangePredicted) -> list[Line]:
 
 @lines.register
 def _(event: e.NotPredicted) -> list[Line]:
-    return [Line(f"  ? {event.name}  {event.host}  cannot be predicted: {event.why}", event.at)]
+    where = names(event.hosts)
+    return [Line(f"  ? {event.name}  {where}  cannot be predicted: {event.why}", event.at)]
+
+
+@lines.register
+def _(event: e.BatchStarted) -> list[Line]:
+    return [Line(f"  batch {event.number} of {event.of}: {names(event.hosts)}", event.at, "dim")]
+
+
+@lines.register
+def _(event: e.BlockRescued) -> list[Line]:
+    return [Line(f"  ✓ {event.name}  {names(event.hosts)}  rescued", event.at, "green")]
+
+
+@lines.register
+def _(event: e.RollbackStarted) -> list[Line]:
+    what = ", ".join(event.tasks)
+    return [
+        Line(f"  ↩ {event.host}  TAKING BACK {what}", event.at, "yellow"),
+        Line(f"    {event.why}"),
+    ]
+
+
+@lines.register
+def _(event: e.RunHalted) -> list[Line]:
+    return [Line(f"  ✗ NO FURTHER HOST IS BEGUN: {event.reason}", event.at, "red")]
 
 
 @lines.register
@@ -224,4 +254,5 @@ def _clip(text: str) -> str:
 
 
 def _where(event: e.TaskEnded | e.ChangePredicted | e.Intent) -> str:
-    return event.host if event.item is None else f"{event.host} [{event.item}]"
+    host = f"{event.host} → {event.delegate}" if event.delegate else event.host
+    return host if event.item is None else f"{host} [{event.item}]"

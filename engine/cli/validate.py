@@ -10,6 +10,7 @@ import click
 
 from engine.errors import InputError, Problem
 from engine.redact import escape
+from engine.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,7 +54,7 @@ def command(
             click.echo(escape(f"notice: {notice}", keep="\n"))
         for problem in problems:
             click.echo(escape(str(problem), keep="\n"))
-        click.echo(f"{_counted(len(files), 'playbook')}, {_counted(len(problems), 'problem')}")
+        click.echo(f"{count(len(files), 'playbook')}, {count(len(problems), 'problem')}")
     return 1 if problems else 0
 
 
@@ -153,7 +154,3 @@ def _fields(problem: Problem) -> dict[str, Any]:
         "hint": problem.hint,
         "source": problem.source,
     }
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

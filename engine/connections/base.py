@@ -192,6 +192,7 @@ class Connection(Protocol):
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
@@ -201,6 +202,7 @@ class Connection(Protocol):
             command: what to run.
             stdin: given to it, then closed.
             timeout: seconds; then its process group gets TERM, and KILL after a grace.
+            keep: bytes of its stdout to keep from the start; None for the usual head and tail.
             become: as another account.
             listener: hears output as it comes.
 

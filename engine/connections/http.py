@@ -13,7 +13,7 @@ import httpcore
 import httpx
 
 from engine.connections.base import Tcp
-from engine.errors import ModuleFailed
+from engine.connections.tls import client_context
 
 if TYPE_CHECKING:
     import socket
@@ -40,7 +40,7 @@ def open_client(
         timeout: seconds for all that is done with it: a server that drips its answer byte by
             byte gets no more.
         verify: check TLS certificates and names.
-        ca: a PEM file on the controller; None for the authorities that httpx brings.
+        ca: a PEM file on the controller with the authorities to trust; None for Mozilla's.
         follow_redirects: whether to.
     """
     return httpx.Client(
@@ -67,7 +67,7 @@ class _Transport(httpx.BaseTransport):
 
     @cached_property
     def _tls(self) -> httpcore.ConnectionPool:
-        context = _context(self._ca, verify=self._verify)
+        context = client_context(verify=self._verify, ca=self._ca)
         return httpcore.ConnectionPool(ssl_context=context, network_backend=self._backend)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -123,15 +123,6 @@ def _as_httpx() -> Iterator[None]:
         if type(error).__module__.startswith("httpcore") and known is not None:
             raise known(str(error)) from error
         raise
-
-
-def _context(ca: str | None, *, verify: bool) -> ssl.SSLContext:
-    if not verify or ca is None:
-        return httpx.create_ssl_context(verify=verify, trust_env=False)
-    try:
-        return ssl.create_default_context(cafile=ca)
-    except OSError as error:  # includes ssl.SSLError: no certificate in it
-        raise ModuleFailed(f"CA file {ca}: {error.strerror or error}") from error
 
 
 class _Backend(httpcore.NetworkBackend):

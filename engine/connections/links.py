@@ -152,12 +152,13 @@ class LazyConnection:
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
         """As in `Connection`."""
         return self._get().run(
-            command, stdin=stdin, timeout=timeout, become=become, listener=listener
+            command, stdin=stdin, timeout=timeout, keep=keep, become=become, listener=listener
         )
 
     def dial(self, address: Address, *, timeout: float) -> socket.socket:

@@ -31,7 +31,7 @@ from engine.connections.base import (
     shown,
 )
 from engine.connections.forward import Forward
-from engine.connections.output import LINGER, Keeper
+from engine.connections.output import LINGER, Keeper, Outputs
 from engine.errors import DeadlineExceeded, DialRefused, HostError
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class LocalConnection:
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
@@ -97,7 +98,7 @@ class LocalConnection:
             stderr = Keeper()
             stderr.feed(said)
             return Finished(status, Keeper().output(), stderr.output(), 0.0)
-        running = _Running(process, data, listener)
+        running = _Running(process, data, Outputs(keep=keep, listener=listener))
         self._running.add(running)  # before its first output is heard: it can be interrupted now
         return running.finish(started, timeout)
 
@@ -194,14 +195,12 @@ def _dial(address: Address, timeout: float) -> socket.socket:
 class _Running:
     """A started process: its streams are pumped by threads, so that none can block another."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], stdin: bytes, listener: Listener | None
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, outputs: Outputs) -> None:
         self._process = process
         self._stdin = stdin
         self._ended = threading.Event()
-        self.stdout = Keeper(tell=(lambda d: listener("stdout", d)) if listener else None)
-        self.stderr = Keeper(tell=(lambda d: listener("stderr", d)) if listener else None)
+        self.stdout = outputs.stdout
+        self.stderr = outputs.stderr
 
     def _pump(self) -> list[threading.Thread]:
         """Start all that flows; returns the threads that read."""

@@ -118,13 +118,14 @@ class SshConnection:
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
         """As in `Connection`."""
         if become is not None:
             raise HostError("becoming another account is not supported yet")
-        return self._run(command, stdin, timeout, Outputs(listener=listener))
+        return self._run(command, stdin, timeout, Outputs(keep=keep, listener=listener))
 
     def _run(
         self, command: Argv | Script, stdin: bytes, timeout: float, outputs: Outputs

@@ -10,6 +10,10 @@ completion. Its docstring is the reference's text; the file ends with `EXAMPLE`,
   apply → confirm. A change that did not take is a failure.
 - A `Record` changes something outside the hosts that is safe to repeat: `decide`, `apply`.
 
+What only some modules need has a file of its own beside this one: `engine.contract.http` for those
+that ask HTTP servers, `engine.contract.postgres`, `engine.contract.processes` and so on. It is
+imported from there, so that nobody pays for what others use.
+
 A host's failure is raised as `ModuleFailed`; a target that must never be hit as `GuardRefused`.
 """
 
@@ -32,18 +36,31 @@ from engine.contract.arguments import (
     Bytes,
     Condition,
     Duration,
+    HeaderName,
+    HeaderValue,
+    HostName,
+    Moment,
     Pattern,
     Port,
     contains,
+    matcher,
     seconds,
     size,
+    when,
 )
 from engine.contract.change import Change, Identity
-from engine.contract.clients import docker_client, http_client, postgres_errors, postgres_session
+from engine.contract.clients import (
+    docker_client,
+    http_client,
+    postgres_errors,
+    postgres_session,
+    tls_context,
+)
 from engine.contract.commands import FreeCommand
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
-from engine.contract.target import Deadline, Target
+from engine.contract.target import Deadline, Target, since
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
+from engine.units import amount, count, cut, duration, figure, percent
 
 __all__ = [
     "Action",
@@ -59,11 +76,15 @@ __all__ = [
     "Finished",
     "FreeCommand",
     "GuardRefused",
+    "HeaderName",
+    "HeaderValue",
+    "HostName",
     "Identity",
     "LinkLost",
     "Meta",
     "Module",
     "ModuleFailed",
+    "Moment",
     "Observing",
     "Output",
     "Pattern",
@@ -77,12 +98,22 @@ __all__ = [
     "Target",
     "Tcp",
     "Unix",
+    "amount",
     "contains",
+    "count",
+    "cut",
     "docker_client",
+    "duration",
+    "figure",
     "http_client",
+    "matcher",
+    "percent",
     "postgres_errors",
     "postgres_session",
     "seconds",
+    "since",
     "size",
+    "tls_context",
     "to_plain",
+    "when",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -10,12 +12,39 @@ from msgspec import Meta
 Port = Annotated[int, Meta(ge=1, le=65535, title="port number", examples=[8080])]
 """A TCP port."""
 
+HostName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_:][A-Za-z0-9_.:%-]*$",
+        title="host name or address",
+        examples=["localhost"],
+    ),
+]
+"""A host as another host sees it: a name, or an IPv4 or IPv6 address without brackets."""
+
+HeaderName = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", title="header name")]
+HeaderValue = Annotated[str, Meta(pattern=r"^[\x20-\x7e\t]*$", title="header value")]
+"""Of HTTP: what nobody can put a second header or a body into."""
+
 Duration = Annotated[
     Annotated[str, Meta(pattern=r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$")]
     | Annotated[float, Meta(ge=0)],
     Meta(title="duration", examples=["10s", "5m", "1h30m"]),
 ]
 """A length of time: `500ms`, `10s`, `5m`, `1h30m`, `2d`; a bare number is seconds."""
+
+Moment = Annotated[
+    Annotated[
+        str,
+        Meta(
+            pattern=r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$"
+            r"|^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$"
+        ),
+    ]
+    | Annotated[float, Meta(ge=0)],
+    Meta(title="duration before now, or time", examples=["10m", "2026-11-23T13:37:00Z"]),
+]
+"""A point in time: a `Duration` before now, or RFC 3339; one without an offset is UTC."""
 
 Bytes = Annotated[
     Annotated[str, Meta(pattern=r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]i?)?[bB]?\s*$")]
@@ -45,6 +74,23 @@ def seconds(duration: str | float) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
+def when(moment: str | float, now: float) -> float:
+    """A `Moment` in seconds since the epoch: `"10m"` → ten minutes before `now`.
+
+    Raises:
+        ValueError: the text is not a moment.
+    """
+    try:
+        return now - seconds(moment)
+    except ValueError:
+        pass
+    try:
+        at = datetime.fromisoformat(str(moment))
+    except ValueError as error:
+        raise ValueError(f"not a time: {moment!r}: {error}") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
 def size(amount: str | float) -> int:
     """A `Bytes` amount in bytes: `"2g"` → 2147483648.
 
@@ -65,14 +111,24 @@ def contains(text: str, pattern: str) -> bool:
     Raises:
         ValueError: it is not an RE2 pattern.
     """
+    return matcher(pattern)(text)
+
+
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """What tells of many texts whether they have a match of a `Pattern` in them.
+
+    Raises:
+        ValueError: it is not an RE2 pattern.
+    """
     import re2
 
     options = re2.Options()
     options.log_errors = False
     try:
-        return re2.compile(pattern, options).search(text) is not None
+        compiled = re2.compile(pattern, options)
     except re2.error as error:
         raise ValueError(f"not an RE2 pattern: {pattern!r}: {error}") from None
+    return lambda text: compiled.search(text) is not None
 
 
 class Condition:

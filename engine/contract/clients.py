@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import LinkLost, ModuleFailed
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
     import docker
@@ -41,6 +42,21 @@ def http_client(
         ca=ca,
         follow_redirects=follow_redirects,
     )
+
+
+def tls_context(*, verify: bool = True, ca: str | None = None) -> ssl.SSLContext:
+    """Settings for the client's side of TLS, with the trust that `http_client` has.
+
+    Args:
+        verify: check the server's certificate and its name.
+        ca: a PEM file on the controller with the authorities to trust; None for the usual ones.
+
+    Raises:
+        ModuleFailed: there are no authorities in that file.
+    """
+    from engine.connections.tls import client_context
+
+    return client_context(verify=verify, ca=ca)
 
 
 def docker_client(target: Target, *, socket: str = "/var/run/docker.sock") -> docker.DockerClient:

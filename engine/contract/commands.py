@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from engine.connections.base import Argv, Finished, Script
 from engine.contract.module import Action, to_plain
 from engine.errors import ModuleFailed
+from engine.units import cut
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -63,7 +64,7 @@ class Ran(Struct, frozen=True, kw_only=True):
             return None
         how = f"exit status {self.rc}" if self.rc >= 0 else f"ended by {_signal_name(-self.rc)}"
         said = (self.stderr or self.stdout).rsplit("\n", 1)[-1].strip()
-        return f"{how}: {_short(said)}" if said else how
+        return f"{how}: {cut(said, SUMMARY_WIDTH)}" if said else how
 
     @property
     def summary(self) -> str:
@@ -72,7 +73,7 @@ class Ran(Struct, frozen=True, kw_only=True):
         if not lines:
             return f"exit status {self.rc}, no output"
         rest = f" (+{len(lines) - 1} lines)" if len(lines) > 1 else ""
-        return _short(lines[0]) + rest
+        return cut(lines[0], SUMMARY_WIDTH) + rest
 
 
 class Presence(Struct, frozen=True, kw_only=True):
@@ -176,7 +177,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _short(line: str) -> str:
-    return line if len(line) <= SUMMARY_WIDTH else line[: SUMMARY_WIDTH - 1] + "…"

@@ -72,6 +72,7 @@ class Action(Observing[Seen], Generic[Seen], frozen=True, kw_only=True):
 
         Raises:
             GuardRefused: what was seen must never be changed.
+            ModuleFailed: what was seen and the arguments do not go together.
         """
         raise NotImplementedError
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.errors import DeadlineExceeded
+from engine.errors import DeadlineExceeded, ModuleFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.connections.base import Argv, Connection, Finished, Platform, Script
 
 
@@ -33,25 +38,69 @@ class Deadline:
         return left
 
 
+def since(started: float) -> float:
+    """Seconds since a moment of `time.monotonic()`, to the microsecond."""
+    return round(time.monotonic() - started, 6)
+
+
 class Target:
     """The host that a module works on. It gives these and nothing else; there are no globals.
 
     Args:
         host: its name in the inventory.
+        connection: to it, opened when it is first used.
         deadline: by when the task must have ended.
+        environment: variables for every command that is run on it.
+        stopped: is set when the run is to stop; None if it never is.
     """
 
-    def __init__(self, host: str, connection: Connection, deadline: Deadline) -> None:
-        """Wrap a host's connection, which is opened when it is first used."""
+    def __init__(
+        self,
+        host: str,
+        connection: Connection,
+        deadline: Deadline,
+        *,
+        environment: Mapping[str, str] | None = None,
+        stopped: threading.Event | None = None,
+    ) -> None:
+        """Wrap a host's connection."""
         self.host = host
         self.connection = connection
         self.deadline = deadline
+        self._environment = environment or {}
+        self._stopped = stopped or threading.Event()
+
+    def within(self, seconds: float) -> Target:
+        """The same host, for at most so many seconds of the time that is left."""
+        narrowed = copy.copy(self)
+        narrowed.deadline = Deadline(min(seconds, self.deadline.remaining()))
+        return narrowed
 
     @property
     def platform(self) -> Platform:
         """What the host is."""
         return self.connection.platform
 
-    def run(self, command: Argv | Script, *, stdin: bytes = b"") -> Finished:
-        """Run a command on the host within the task's deadline; see `Connection.run`."""
-        return self.connection.run(command, stdin=stdin, timeout=self.deadline.remaining())
+    def pause(self, seconds: float) -> None:
+        """Wait, with nothing under way.
+
+        Raises:
+            ModuleFailed: there is not that much time, or the run is to stop.
+        """
+        if seconds >= self.deadline.remaining():
+            raise ModuleFailed(f"a wait of {seconds:g} s does not fit into the task's timeout")
+        if self._stopped.wait(seconds):
+            raise ModuleFailed("interrupted")
+
+    def run(
+        self, command: Argv | Script, *, stdin: bytes = b"", keep: int | None = None
+    ) -> Finished:
+        """Run a command on the host within the task's deadline; see `Connection.run`.
+
+        Its own variables go before those of the task's `environment`.
+        """
+        if self._environment:
+            command = replace(command, env={**self._environment, **command.env})
+        return self.connection.run(
+            command, stdin=stdin, timeout=self.deadline.remaining(), keep=keep
+        )

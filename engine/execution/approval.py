@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A change that waits for a yes."""
+    """A change that waits for a yes; `where` is the host that would be changed."""
 
     key: Key
     name: str
+    where: str
     change: Change
     approve: Approve
 
     @property
     def host(self) -> str:
-        """Where."""
+        """For which host."""
         return self.key[1]
 
 

@@ -7,6 +7,7 @@ import platform
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,14 @@ from engine.connections.settings import Defaults, Settings
 from engine.connections.ssh_config import USUAL, SshConfigs
 from engine.events import RunResumed, RunStarted, now
 from engine.execution.approval import Approvals
+from engine.execution.batches import Budget
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
 from engine.execution.ending import Course
 from engine.execution.fleet import ThreadFleet
+from engine.execution.halt import Halt
 from engine.execution.memory import Memory
+from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.precheck import check_arguments
 from engine.execution.predict import Predictor
@@ -31,6 +35,7 @@ from engine.execution.read_files import files_of
 from engine.execution.resuming import fingerprints, finished
 from engine.execution.run import Run
 from engine.execution.stage import Stage
+from engine.execution.walk import Walk
 from engine.execution.worker import Worker
 from engine.language import fill, load
 from engine.language.templates import Scope, Templates
@@ -44,7 +49,7 @@ if TYPE_CHECKING:
     from engine.execution.approval import Approver
     from engine.execution.options import Options
     from engine.execution.resuming import Resumption
-    from engine.language.model import Playbook
+    from engine.language.model import Playbook, Task
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -99,7 +104,11 @@ def prepare(options: Options, *, password: str | None = None) -> Prepared:
     templates = Templates()
     redactor = Redactor()
     selection = Selection(
-        options.limit, options.only, tuple(options.tags), tuple(options.skip_tags)
+        options.limit,
+        options.only,
+        tuple(options.tags),
+        tuple(options.skip_tags),
+        options.start_at_task,
     )
     names_of_plan = Scope(given, playbook.text.vars, templates)
     plan = make_plan(playbook, inventory, names_of_plan, selection)
@@ -112,8 +121,7 @@ def prepare(options: Options, *, password: str | None = None) -> Prepared:
     )
     configs = SshConfigs(USUAL)
     settings = {
-        host: _settings(host, plan, given, defaults, configs, templates)
-        for host in plan.every_host()
+        host: _settings(host, plan, given, defaults, configs, templates) for host in plan.reached()
     }
     for one in settings.values():
         if one.password:
@@ -174,6 +182,7 @@ def assemble(
     *,
     yes: bool,
     resumption: Resumption | None = None,
+    stepper: Callable[[Task, int], bool] | None = None,
 ) -> Assembled:
     """Make every part of a run and join them.
 
@@ -184,6 +193,7 @@ def assemble(
         approver: asks a person.
         yes: nobody need be asked.
         resumption: what earlier sessions of this run came to.
+        stepper: whether a task is to be run, on so many hosts; None: each is.
     """
     progress = resumption.progress if resumption else None
     options, plan, templates = prepared.options, prepared.plan, prepared.templates
@@ -207,12 +217,26 @@ def assemble(
         Predictor(stage, prepared.registry, bus.tell, unknown),
         Approvals(approver, bus.tell, yes=yes),
         bus.tell,
-        check=options.check,
     )
+    halt = Halt(
+        partial(_all, fleet.cancel, worker.stop), partial(_all, fleet.revive, worker.revive)
+    )
+    budget = Budget(prepared.playbook.text.max_fail, len(plan.hosts_of("mitigate")))
+    walk = Walk(stage, changes, halt, budget, bus.tell, stepper or _always)
     course = Course(check=options.check, detailed=options.detailed_exitcode)
-    run = Run(run_id, stage, changes, fleet, worker, templates, bus.tell, course=course)
+    phases = Phases(stage, changes, walk, halt, bus.tell, course)
+    run = Run(run_id, stage, phases, halt, templates, bus.tell, course=course)
     opening = _opening(prepared, run_id, resumption, opened_at)
     return Assembled(run, links, opening, bus.tell)
+
+
+def _always(_task: Task, _hosts: int) -> bool:
+    return True
+
+
+def _all(*calls: Callable[[], None]) -> None:
+    for call in calls:
+        call()
 
 
 def _incident(

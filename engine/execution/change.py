@@ -1,4 +1,4 @@
-"""A phase that may change hosts: predict, guard, ask, apply, verify."""
+"""What changes hosts: predicted, guarded, asked for, applied, verified."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from engine.events import GuardHeld
 from engine.execution.guard import check_radius
 from engine.execution.orders import Outcome
 from engine.execution.results import registered
-from engine.execution.waves import waves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from engine.contract import Change
     from engine.events import Event
-    from engine.execution.approval import Approvals
+    from engine.execution.approval import Approvals, Proposal
     from engine.execution.orders import Key, Order
-    from engine.execution.predict import Prediction, Predictor
-    from engine.execution.stage import Stage
+    from engine.execution.predict import Predictor
+    from engine.execution.stage import Extra, Stage
     from engine.language.keywords import Phase
-    from engine.language.model import Task
+    from engine.language.model import Node, Task
 
 
 class Changes:
-    """Runs a phase that holds actions."""
+    """Runs waves: those of probes and records at once, actions on what was approved."""
 
     def __init__(
         self,
@@ -36,94 +35,83 @@ class Changes:
         predictor: Predictor,
         approvals: Approvals,
         tell: Callable[[Event], None],
-        *,
-        check: bool,
     ) -> None:
-        """Run it on this stage; `check` stops after the prediction."""
+        """Run them on this stage."""
         self._stage = stage
         self._predictor = predictor
         self._approvals = approvals
         self._tell = tell
-        self._check = check
+        self._proposals: tuple[Proposal, ...] = ()
+        self._approved: dict[Key, Change | None] = {}
+        self._changing: set[str] = set()
         self.predicted = 0
         """Changes found so far."""
 
-    def run(self, phase: Phase, tasks: Sequence[Task], stopped: Callable[[], bool]) -> None:
-        """Run the phase's tasks: those before the first action at once, the rest once approved.
-
-        Args:
-            phase: its name.
-            tasks: of it, in order.
-            stopped: whether the run was asked to stop: no further wave begins then.
+    def predict(self, phase: Phase, nodes: Sequence[Node], hosts: Collection[str]) -> None:
+        """Find out what a phase would change on these hosts.
 
         Raises:
-            ApprovalNeeded: nobody said yes; nothing was changed.
             GuardRefused: a guard forbids it; nothing was changed.
         """
-        first = next((n for n, task in enumerate(tasks) if task.kind == "action"), len(tasks))
-        for wave in waves(tasks[:first]):
-            if not stopped():
-                self._stage.run(phase, wave)
-        rest = tasks[first:]
-        if not rest or stopped():
-            return
-        prediction = self._predictor.predict(phase, rest)
+        prediction = self._predictor.predict(phase, nodes, hosts)
+        self._proposals = prediction.proposals
         self.predicted += len(prediction.proposals)
-        self._check_radius(phase, prediction)
-        if self._check or stopped():
-            return
-        approved = self._approved(prediction)
-        for wave in waves(rest):
-            if stopped():
-                return
-            if wave[0].kind == "action":
-                self._apply(phase, wave[0], approved, prediction.settled)
-            else:
-                self._stage.run(phase, wave)
-
-    def _check_radius(self, phase: Phase, prediction: Prediction) -> None:
         if phase != "mitigate":
             return
-        plan = self._stage.plan
+        self._changing = set(prediction.hosts() | self._stage.changed_before())
         try:
-            changing = prediction.hosts() | self._stage.changed_before()
-            check_radius(plan.playbook.text.limits, changing, plan.all_hosts)
+            self._check_radius(self._changing)
         except GuardRefused as error:
             self._tell(GuardHeld(guard="limits", message=str(error)))
             raise
 
-    def _approved(self, prediction: Prediction) -> dict[Key, Change | None]:
-        """Every proposal's key: with its change where it was approved, with None where not."""
-        if not prediction.proposals:
-            return {}
-        said_yes = self._approvals.settle(prediction.proposals)
+    def ask(self) -> None:
+        """Ask for a yes to what was predicted.
+
+        Raises:
+            ApprovalNeeded: nobody said yes; nothing was changed.
+        """
+        if not self._proposals:
+            return
+        said_yes = self._approvals.settle(self._proposals)
         if not said_yes:
             raise ApprovalNeeded("nothing was approved")
-        return {p.key: p.change if p.key in said_yes else None for p in prediction.proposals}
+        self._approved |= {p.key: p.change if p.key in said_yes else None for p in self._proposals}
 
-    def _apply(
+    def run(
         self,
         phase: Phase,
-        task: Task,
-        approved: Mapping[Key, Change | None],
-        known: Mapping[Key, Outcome],
-    ) -> None:
+        tasks: Sequence[Task],
+        hosts: Collection[str],
+        extras: Mapping[str, Extra] | None = None,
+    ) -> list[Outcome]:
+        """Run a wave; an action is one by itself. As `Stage.run`."""
+        if tasks[0].kind == "action":
+            return self._apply(phase, tasks[0], hosts, extras or {})
+        return self._stage.run(phase, tasks, hosts, extras)
+
+    def _check_radius(self, changing: Collection[str]) -> None:
+        plan = self._stage.plan
+        check_radius(plan.playbook.text.limits, changing, plan.all_hosts)
+
+    def _apply(
+        self, phase: Phase, task: Task, hosts: Collection[str], extras: Mapping[str, Extra]
+    ) -> list[Outcome]:
         """Apply one action on all its hosts; a loop's items one after the other."""
         ended: list[Outcome] = []
         lanes: list[deque[Order]] = []
-        for _, host in self._stage.cells(phase, [task]):
-            orders, settled = self._stage.expand(phase, task, host, "apply")
+        for _, host in self._stage.cells([task], hosts):
+            orders, settled = self._stage.expand(phase, task, host, "apply", extras.get(host))
             ended += settled
-            ended += [known[o.key] for o in orders if o.key in known]
-            orders = [o for o in orders if o.key not in known]
-            ended += [self._not_approved(o) for o in orders if approved.get(o.key, ...) is None]
+            ended += [self._not_approved(o) for o in orders if self._refused(o)]
             lanes.append(
                 deque(
-                    replace(o, approved=approved.get(o.key), intent=secrets.token_hex(8))
+                    replace(o, approved=self._approved.get(o.key), intent=secrets.token_hex(8))
                     for o in orders
-                    if approved.get(o.key, ...) is not None
+                    if not self._refused(o)
                 )
             )
+        ended += [outcome for lane in lanes for outcome in self._beyond_limits(phase, lane)]
         while any(lanes):
             by_host = {lane[0].host: lane for lane in lanes if lane}
             asking: list[Outcome] = []
@@ -133,7 +121,7 @@ class Changes:
                     asking.append(outcome)
                     continue
                 lane.popleft()
-                if outcome.failed and not self._stage.forgives(outcome.order):
+                if outcome.failed and not self._stage.forgives(outcome):
                     lane.clear()
                 self._stage.tell(outcome)
                 ended.append(outcome)
@@ -142,6 +130,25 @@ class Changes:
             for outcome in asking:
                 ended += self._ask_again(outcome, by_host[outcome.order.host])
         self._stage.remember([task], ended)
+        return ended
+
+    def _refused(self, order: Order) -> bool:
+        return self._approved.get(order.key, order) is None
+
+    def _beyond_limits(self, phase: Phase, lane: deque[Order]) -> list[Outcome]:
+        """The end of a lane that would change a host more than may be: it was not foreseen."""
+        if phase != "mitigate" or not lane or lane[0].where in self._changing:
+            return []
+        try:
+            self._check_radius({*self._changing, lane[0].where})
+        except GuardRefused as error:
+            order = lane[0]
+            lane.clear()
+            where, task = order.where, order.task.id
+            self._tell(GuardHeld(guard="limits", message=str(error), host=where, task=task))
+            return [self._ended(order, "failed", f"refused: {error}")]
+        self._changing.add(lane[0].where)
+        return []
 
     def _ask_again(self, outcome: Outcome, lane: deque[Order]) -> list[Outcome]:
         """An action found another target than was approved, or could not be predicted.

@@ -17,6 +17,7 @@ class Course:
 
     Args:
         interrupted: which signal asked to stop; empty where none did.
+        halted: why no further host was begun; empty where that did not happen.
         refused: a guard's words.
         waiting: why nobody said yes.
         not_resolved: what does not hold in `resolve`, or why that was not looked at.
@@ -27,6 +28,7 @@ class Course:
     """
 
     interrupted: str = ""
+    halted: str = ""
     refused: str = ""
     waiting: str = ""
     not_resolved: list[str] = field(default_factory=list)
@@ -57,9 +59,10 @@ def ending(course: Course, recap: Mapping[str, Mapping[str, int]], run: str) -> 
     if course.waiting:
         message = f"{course.waiting}; nothing was changed. Go on with: quell resume {run} --yes"
         return Ending("waiting for approval", 3, message)
-    if failed or course.not_resolved:
-        word = "failed" if failed and not course.not_resolved else "not resolved"
+    if failed or course.not_resolved or course.halted:
+        word = "not resolved" if course.not_resolved else "failed"
         said = [f"failed on {', '.join(failed)}"] if failed else []
+        said += [f"no further host was begun: {course.halted}"] if course.halted else []
         return Ending(word, 2, "; ".join([*said, *course.not_resolved]))
     if unreachable:
         return Ending("unreachable", 4, f"not reached: {', '.join(unreachable)}")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from engine.execution.orders import Order, Outcome, Wave
+    from engine.language.model import Task
 
     Lane = tuple[Order, ...]
 
@@ -83,7 +84,8 @@ class ThreadFleet:
                 return
             outcome = self._perform(order)
             outcomes.put(outcome)
-            if outcome.asks or (outcome.failed and not order.task.text.ignore_errors):
+            acts = order.task.kind == "action"
+            if outcome.asks or (acts and outcome.failed and not order.task.text.ignore_errors):
                 return
 
     def cancel(self) -> None:
@@ -123,29 +125,48 @@ class _Schedule:
             self._waiting.setdefault(lane[0].host, deque()).append(lane)
         self._new = deque(self._waiting)
         self._running: Counter[str] = Counter()
+        self._of_task: Counter[str] = Counter()
 
     def take(self) -> Lane | None:
         """The next lane, waiting until one may begin; None when there is none any more."""
         with self._changed:
             while self._waiting and not self._stopped.is_set():
-                host = self._next_host()
-                if host is not None:
-                    return self._begin(host)
+                found = self._next()
+                if found is not None:
+                    return self._begin(*found)
                 self._changed.wait()
             return None
 
-    def _next_host(self) -> str | None:
-        if self._new and len(+self._running) < self._forks:
-            return self._new.popleft()
-        ready = [h for h, n in self._running.items() if 0 < n < PER_HOST and h in self._waiting]
-        return min(ready, key=self._running.__getitem__, default=None)
+    def _next(self) -> tuple[str, int] | None:
+        """The host whose turn it is, and which of its lanes; None if there is none now."""
+        if len(+self._running) < self._forks:
+            for _ in range(len(self._new)):
+                host = self._new.popleft()
+                if (number := self._ready(host)) is not None:
+                    return host, number
+                self._new.append(host)  # its tasks are held back by their throttle
+        busy = [h for h, n in self._running.items() if 0 < n < PER_HOST and h in self._waiting]
+        for host in sorted(busy, key=self._running.__getitem__):
+            if (number := self._ready(host)) is not None:
+                return host, number
+        return None
 
-    def _begin(self, host: str) -> Lane:
+    def _ready(self, host: str) -> int | None:
+        """Which lane of a host may begin, as to the throttle of its task."""
         lanes = self._waiting[host]
-        lane = lanes.popleft()
+        return next((n for n, lane in enumerate(lanes) if self._may_begin(lane[0].task)), None)
+
+    def _may_begin(self, task: Task) -> bool:
+        return task.text.throttle is None or self._of_task[task.id] < task.text.throttle
+
+    def _begin(self, host: str, number: int) -> Lane:
+        lanes = self._waiting[host]
+        lane = lanes[number]
+        del lanes[number]
         if not lanes:
             del self._waiting[host]
         self._running[host] += 1
+        self._of_task[lane[0].task.id] += 1
         return lane
 
     def done(self, lane: Lane) -> None:
@@ -153,6 +174,7 @@ class _Schedule:
         host = lane[0].host
         with self._changed:
             self._running[host] -= 1
+            self._of_task[lane[0].task.id] -= 1
             if not self._running[host] and host in self._waiting:
                 self._new.appendleft(host)
             self._changed.notify_all()

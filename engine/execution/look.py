@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,28 +11,35 @@ from typing import TYPE_CHECKING, Any, Literal
 from engine.contract import Deadline, Observing, Target, to_plain
 from engine.errors import HostError
 from engine.events import Looked
-from engine.execution.naming import name_of
+from engine.execution.naming import name_of, said
 from engine.execution.results import registered
 from engine.execution.timing import timing
+from engine.language.fitting import as_text
 from engine.language.templates import Scope
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from engine.connections.base import Connection
     from engine.events import Event
     from engine.execution.orders import Order
+    from engine.language.keywords import Conditions
     from engine.language.model import Task
     from engine.language.templates import Templates
 
 PROBE_TIMEOUT = 30.0
 VERIFY_WITHIN = 30.0
 EVERY = 5.0
-"""Seconds: of one look, of a `verify` that does not say, and between looks."""
+DELAY = 5.0
+"""Seconds: of one look, of a `verify` that does not say, and between looks; with `until` as in
+Ansible."""
+
+RETRIES = 3
+"""Looks after the first, with an `until` that does not say; as in Ansible."""
 
 
-LookMode = Literal["within", "hold"]
+LookMode = Literal["within", "hold", "until"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,10 @@ class Sight:
     summary: str
     result: dict[str, Any]
     error: HostError | None = None
+
+
+Say = Callable[[Sight, float, float, LookMode, int], None]
+"""Tells of one of several looks: seconds since the first, of how many, and which look it was."""
 
 
 class Looker:
@@ -90,10 +102,12 @@ class Looker:
         Raises:
             HostError: a single look failed, or the last one of several.
         """
-        scope = Scope(data, self._order.texts, self._templates)
+        scope = Scope(data, {**self._order.texts, **task.text.vars}, self._templates)
         times = timing(task, self._templates, scope)
-        once = partial(self._once, task, module, data, times.timeout or PROBE_TIMEOUT)
+        once = partial(self._once, task, module, scope, times.timeout or PROBE_TIMEOUT)
         say = partial(self._say, task.id, name_of(task, self._templates, scope))
+        if task.text.until is not None:
+            return self._until(once, say, task, scope, times.delay)
         if times.hold is not None:
             return self._hold(once, say, times.hold, times.every)
         patience = times.within if times.within is not None else within
@@ -101,42 +115,107 @@ class Looker:
             return self._within(once, say, patience, times.every)
         return _sure(once())
 
-    def _once(
-        self,
-        task: Task,
-        module: Observing[Any],
-        data: Mapping[str, Any],
-        timeout: float,
-    ) -> Sight:
-        target = Target(self._order.host, self._connection, Deadline(timeout))
+    def target(self, task: Task, scope: Scope, timeout: float) -> Target:
+        """The host as a module of this order sees it.
+
+        Args:
+            task: whose `environment` holds.
+            scope: the names for that.
+            timeout: seconds from now.
+
+        Raises:
+            HostError: the environment cannot be rendered.
+        """
+        rendered = self._templates.render(task.text.environment, scope)
+        environment = {name: as_text(value) for name, value in rendered.items()}
+        deadline = Deadline(timeout)
+        return Target(
+            self._order.where,
+            self._connection,
+            deadline,
+            environment=environment,
+            stopped=self._stopped,
+        )
+
+    def _once(self, task: Task, module: Observing[Any], scope: Scope, timeout: float) -> Sight:
         try:
-            seen = module.observe(target)
+            seen = module.observe(self.target(task, scope, timeout))
         except HostError as error:
             result = registered(error.found, "failed", message=error.message)
             return Sight(False, error.message, "", result, error)
         summary = module.summary(seen)
         plain = registered(to_plain(seen), "ok")
         try:
-            wrong = self._wrong(task, module, seen, {**data, "result": plain})
+            wrong = self._wrong(task, module, seen, scope, plain)
         except HostError as error:
             result = registered(to_plain(seen), "failed", message=error.message)
             return Sight(False, error.message, summary, result, error)
         result = registered(to_plain(seen), "ok", message=wrong, finding=bool(wrong))
         return Sight(not wrong, wrong, summary, result)
 
-    def _wrong(self, task: Task, module: Observing[Any], seen: Any, data: Mapping[str, Any]) -> str:
-        """What is wrong with what was seen: by the task's `expect`, else by the module's own."""
-        if task.text.expect is None:
-            return module.finding(seen) or ""
-        scope = Scope(data, self._order.texts, self._templates)
-        conditions = task.text.expect if isinstance(task.text.expect, list) else [task.text.expect]
-        unmet = [str(c) for c in conditions if not self._templates.holds(c, scope)]
+    def _wrong(
+        self,
+        task: Task,
+        module: Observing[Any],
+        seen: Any,
+        scope: Scope,
+        result: dict[str, Any],
+    ) -> str:
+        """What is wrong with what was seen: by the task's own word, else by the module's."""
+        text = task.text
+        judged = _judging(task, scope, result)
+        if text.failed_when is not None and self._templates.holds(text.failed_when, judged):
+            return f"failed_when: {said(text.failed_when)}"
+        if text.expect is not None:
+            return self._unmet(text.expect, judged, partial(module.finding, seen))
+        if text.failed_when is not None or text.until is not None:
+            return ""
+        return module.finding(seen) or ""
+
+    def _unmet(self, expected: Conditions, scope: Scope, finding: Callable[[], str | None]) -> str:
+        """Which of the expectations is not met, if any."""
+        conditions = expected if isinstance(expected, list) else [expected]
+        try:
+            unmet = [str(c) for c in conditions if not self._templates.holds(c, scope)]
+        except HostError:
+            # `result.value < 5` says nothing of a value that is not there; the module says why.
+            found = finding()
+            if found is None:
+                raise
+            return found
         return f"expected {' and '.join(unmet)}" if unmet else ""
+
+    def _until(
+        self,
+        once: Callable[[], Sight],
+        say: Say,
+        task: Task,
+        scope: Scope,
+        delay: float | None,
+    ) -> Sight:
+        """Look again until the condition holds, so many times at most."""
+        condition = task.text.until
+        assert condition is not None
+        retries = task.text.retries or RETRIES
+        started = time.monotonic()
+        for number in range(1, retries + 2):
+            sight = once()
+            holds = sight.error is None and self._templates.holds(
+                condition, _judging(task, scope, sight.result)
+            )
+            say(sight, time.monotonic() - started, retries + 1, "until", number)
+            if holds:
+                return sight
+            if self._stopped.wait(DELAY if delay is None else delay):
+                break
+        sight = _sure(sight)
+        late = f"not until {said(condition)} (looked {number} times)"
+        return Sight(False, late, sight.summary, {**sight.result, "msg": late})
 
     def _within(
         self,
         once: Callable[[], Sight],
-        say: Callable[[Sight, float, float, LookMode], None],
+        say: Say,
         total: float,
         every: float | None,
     ) -> Sight:
@@ -145,7 +224,7 @@ class Looker:
         while True:
             sight = once()
             elapsed = time.monotonic() - started
-            say(sight, elapsed, total, "within")
+            say(sight, elapsed, total, "within", 0)
             if sight.holds:
                 return sight
             if elapsed + pause > total or self._stopped.wait(pause):
@@ -156,7 +235,7 @@ class Looker:
     def _hold(
         self,
         once: Callable[[], Sight],
-        say: Callable[[Sight, float, float, LookMode], None],
+        say: Say,
         total: float,
         every: float | None,
     ) -> Sight:
@@ -165,7 +244,7 @@ class Looker:
         while True:
             sight = once()
             elapsed = time.monotonic() - started
-            say(sight, elapsed, total, "hold")
+            say(sight, elapsed, total, "hold", 0)
             if not sight.holds:
                 return _sure(sight)
             if elapsed >= total:
@@ -175,7 +254,14 @@ class Looker:
                 return Sight(False, cut, sight.summary, {**sight.result, "msg": cut})
 
     def _say(
-        self, task: str, name: str, sight: Sight, elapsed: float, total: float, mode: LookMode
+        self,
+        task: str,
+        name: str,
+        sight: Sight,
+        elapsed: float,
+        total: float,
+        mode: LookMode,
+        look: int,
     ) -> None:
         self._tell(
             Looked(
@@ -188,8 +274,15 @@ class Looker:
                 elapsed=round(elapsed, 3),
                 total=total,
                 mode=mode,
+                look=look,
             )
         )
+
+
+def _judging(task: Task, scope: Scope, result: dict[str, Any]) -> Scope:
+    """The names that a task's own result is judged with: it is `result`, and has its name."""
+    names = {"result": result, **({task.text.register: result} if task.text.register else {})}
+    return Scope({**scope.data, **names}, scope.texts, scope.templates)
 
 
 def _pause(every: float | None, total: float) -> float:

@@ -52,6 +52,8 @@ class Memory:
             "env": _Environment(redactor),
             "alert": {},
         }
+        self._redactor = redactor
+        self._failures: dict[str, dict[str, Any]] = {}
         self.evidence: dict[str, set[str]] = {}
         self.stopped: set[str] = set()
         self.recap: dict[str, dict[str, int]] = {}
@@ -71,6 +73,7 @@ class Memory:
             "incident": self.incident,
             "run_id": self.incident["id"],
             "check_mode": self.incident["check"],
+            "failure": self._failures.get(host),
             **self._given,
             **self._registered.get(host, {}),
         }
@@ -90,11 +93,45 @@ class Memory:
             own[task.text.register] = combined(outcomes) if looped else outcomes[-1].result
             self.evidence.setdefault(task.text.register, set()).add(host)
 
+    def fail(self, outcome: Outcome) -> None:
+        """Keep what failed last on a host, for the tasks that deal with it."""
+        order = outcome.order
+        self._failures[order.host] = {
+            "task": order.name,
+            "module": order.task.module,
+            "status": outcome.status,
+            "message": outcome.message,
+            "result": outcome.result,
+        }
+
+    def failed_at(self, host: str) -> str:
+        """What failed last on a host, in words; of one that did not fail, why it is treated so."""
+        failure = self._failures.get(host)
+        if failure is None:
+            return "a failure elsewhere is fatal to all"
+        return f'"{failure["task"]}" failed: {failure["message"]}'
+
+    def rescue(self, host: str) -> None:
+        """A host's failure was dealt with."""
+        self._counts(host)["rescued"] += 1
+
+    def keep_secret(self, value: Any) -> None:
+        """Mask a value, or each text in it, from now on."""
+        if isinstance(value, dict | list):
+            for part in value.values() if isinstance(value, dict) else value:
+                self.keep_secret(part)
+        elif value is not None and not isinstance(value, bool):
+            self._redactor.learn(value)
+
+    def _counts(self, host: str) -> dict[str, int]:
+        return self.recap.setdefault(host, dict.fromkeys(COUNTS, 0))
+
     def count(self, outcome: Outcome, *, ignored: bool) -> None:
         """Add an outcome to its host's recap."""
-        counts = self.recap.setdefault(outcome.order.host, dict.fromkeys(COUNTS, 0))
+        counts = self._counts(outcome.order.host)
         column = {"finding": "ok", "unknown": "failed"}.get(outcome.status, outcome.status)
-        if ignored and column == "failed":
+        forgiven = outcome.order.task.text.ignore_unreachable and column == "unreachable"
+        if ignored and (column == "failed" or forgiven):
             column = "ignored"
         counts[column] += 1
         if column == "changed":

@@ -1,4 +1,4 @@
-"""What people call a task, where its name holds a template."""
+"""What people call a task and its conditions."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def name_of(task: Task, templates: Templates, names: Mapping[str, Any]) -> str:
         return str(templates.render(task.name, names))
     except HostError:
         return task.name
+
+
+def said(condition: object) -> str:
+    """A condition as a message shows it; a list holds if all in it do."""
+    return " and ".join(map(str, condition)) if isinstance(condition, list) else str(condition)

@@ -27,6 +27,7 @@ class Options(Struct, frozen=True, kw_only=True):
         private_key: the key file, likewise.
         timeout: seconds to connect; None for what ssh_config says.
         module_path: directories with more modules.
+        start_at_task: the name of the first task to run; a glob.
         detailed_exitcode: with check, exit 6 where there would be changes.
     """
 
@@ -43,4 +44,5 @@ class Options(Struct, frozen=True, kw_only=True):
     private_key: str | None = None
     timeout: float | None = None
     module_path: list[str] = []
+    start_at_task: str | None = None
     detailed_exitcode: bool = False

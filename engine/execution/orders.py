@@ -33,6 +33,8 @@ class Order:
         approved: the change that was shown and approved, for `apply`.
         unknown: the change of an earlier intent whose outcome nobody saw, for `predict`.
         intent: the id that an action's intent will have.
+        delegate: the host that does it in the other's stead; empty where none does.
+        pause: seconds to wait before it.
     """
 
     task: Task
@@ -47,6 +49,13 @@ class Order:
     approved: Change | None = None
     unknown: Change | None = None
     intent: str = ""
+    delegate: str = ""
+    pause: float = 0.0
+
+    @property
+    def where(self) -> str:
+        """The host that it is done on."""
+        return self.delegate or self.host
 
     @property
     def key(self) -> Key:
@@ -65,6 +74,7 @@ class Outcome:
         guard: the guard that refused it; empty where none did.
         intent: the intent that was recorded; empty where nothing was sent.
         verified: whether what must hold afterwards did; None where nothing must, or nobody looked.
+        applied: a change was made, so there is something that could be taken back.
     """
 
     order: Order
@@ -78,6 +88,7 @@ class Outcome:
     guard: str = ""
     intent: str = ""
     verified: bool | None = None
+    applied: bool = False
 
     @property
     def failed(self) -> bool:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from engine.errors import InputError, Problem
+from engine.execution.waves import defines
+from engine.language.expressions import is_template
 from engine.language.keywords import PHASES
+from engine.language.model import Task, tasks_in
 from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from engine.inventory import Inventory
     from engine.language.keywords import HostPattern, Phase
-    from engine.language.model import Playbook, Task
+    from engine.language.model import Node, Playbook
 
 ALWAYS_TAG = "always"
 NEVER_TAG = "never"
@@ -29,12 +35,14 @@ class Selection:
         only: the only phase to run.
         tags: run only tasks with one of these.
         skip_tags: leave out tasks with one of these.
+        start_at: the name of the first task to run; a glob.
     """
 
     limit: str | None = None
     only: str | None = None
     tags: tuple[str, ...] = ()
     skip_tags: tuple[str, ...] = ()
+    start_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +52,27 @@ class Plan:
     Args:
         hosts: the playbook's hosts, after `--limit`.
         all_hosts: the same without `--limit`: what percentages are of.
-        phases: the selected tasks of each phase.
+        phases: the selected tasks and blocks of each phase.
         grid: task id → its hosts, after `--limit`.
+        delegates: the hosts that may do something in another's stead.
     """
 
     playbook: Playbook
     inventory: Inventory
     hosts: tuple[str, ...]
     all_hosts: tuple[str, ...]
-    phases: Mapping[Phase, tuple[Task, ...]]
+    phases: Mapping[Phase, tuple[Node, ...]]
     grid: Mapping[str, tuple[str, ...]]
+    delegates: tuple[str, ...] = ()
+
+    def tasks(self, phase: Phase) -> tuple[Task, ...]:
+        """The selected tasks of a phase, those in blocks too."""
+        return tuple(tasks_in(self.phases.get(phase, ())))
+
+    def hosts_of(self, phase: Phase) -> tuple[str, ...]:
+        """Each host that a task of the phase runs on, once: the playbook's own first."""
+        named = {host for task in self.tasks(phase) for host in self.grid[task.id]}
+        return tuple(host for host in self.every_host() if host in named)
 
     def every_host(self) -> tuple[str, ...]:
         """Each host that any task runs on, once."""
@@ -61,6 +80,10 @@ class Plan:
         for hosts in self.grid.values():
             named.update(dict.fromkeys(hosts))
         return tuple(named)
+
+    def reached(self) -> tuple[str, ...]:
+        """Each host that may be connected to, once."""
+        return tuple(dict.fromkeys((*self.every_host(), *self.delegates)))
 
 
 def make_plan(
@@ -88,13 +111,38 @@ def make_plan(
         hosts = inventory.match(pattern, selection.limit)
     allowed = _allowed(inventory, selection.limit)
     grid: dict[str, tuple[str, ...]] = {}
-    for tasks in phases.values():
-        for task in tasks:
+    for nodes in phases.values():
+        for task in tasks_in(nodes):
             grid[task.id] = hosts
             if task.text.hosts is not None:
                 own = _match(task, inventory, _pattern(task.text.hosts, names))
                 grid[task.id] = tuple(h for h in own if allowed is None or h in allowed)
-    return Plan(playbook, inventory, hosts, all_hosts, phases, grid)
+    delegates = _delegates(playbook, phases, inventory)
+    return Plan(playbook, inventory, hosts, all_hosts, phases, grid, delegates)
+
+
+def _delegates(
+    playbook: Playbook, phases: Mapping[Phase, tuple[Node, ...]], inventory: Inventory
+) -> tuple[str, ...]:
+    """The hosts that `delegate_to` names; every one there is where a template does."""
+    tasks = [task for nodes in phases.values() for task in tasks_in(nodes)]
+    said = {
+        one.text.delegate_to: one
+        for task in (*tasks, *playbook.handlers)
+        for one in task.every()
+        if one.text.delegate_to is not None
+    }
+    known = (*inventory.hosts, "localhost")
+    if any(is_template(name) for name in said):
+        return known
+    problems = [
+        task.place.problem(f'delegate_to: no host is named "{name}"', did_you_mean(name, known))
+        for name, task in said.items()
+        if name not in known
+    ]
+    if problems:
+        raise InputError(*problems)
+    return tuple(said)
 
 
 def _allowed(inventory: Inventory, limit: str | None) -> frozenset[str] | None:
@@ -132,17 +180,61 @@ def _placed(where: Playbook | Task, problem: Problem, missing: str) -> Problem:
     return where.place.problem(message, hint)
 
 
-def _select(playbook: Playbook, selection: Selection) -> dict[Phase, tuple[Task, ...]]:
+def _select(playbook: Playbook, selection: Selection) -> dict[Phase, tuple[Node, ...]]:
     present = [phase for phase in PHASES if playbook.tasks(phase)]
     if selection.only is not None and selection.only not in present:
         hint = f"it has {', '.join(present)}"
         raise InputError(Problem(f"--only: the playbook has no phase {selection.only}", hint=hint))
     _check_tags(playbook, selection)
+    before = _before_start(playbook, selection.start_at)
     return {
-        phase: tuple(task for task in playbook.tasks(phase) if _tagged(task, selection))
+        phase: _kept(playbook.phases[phase], lambda t: t.id not in before and _tagged(t, selection))
         for phase in present
         if selection.only in (None, phase)
     }
+
+
+def _kept(nodes: Iterable[Node], wanted: Callable[[Task], bool]) -> tuple[Node, ...]:
+    """The nodes with the tasks that are wanted; a block without any is left out."""
+    kept: list[Node] = []
+    for node in nodes:
+        if isinstance(node, Task):
+            kept += [node] if wanted(node) else []
+            continue
+        block, rescue, always = (_kept(section, wanted) for section in node.sections)
+        if block or always:
+            kept.append(structs.replace(node, block=block, rescue=rescue, always=always))
+    return tuple(kept)
+
+
+def _before_start(playbook: Playbook, start_at: str | None) -> frozenset[str]:
+    """The tasks before the one that is started at.
+
+    Raises:
+        InputError: there is none of that name, or what follows needs what is passed over.
+    """
+    if start_at is None:
+        return frozenset()
+    tasks = [task for phase in PHASES for task in playbook.tasks(phase)]
+    number = next((n for n, t in enumerate(tasks) if fnmatchcase(t.name, start_at)), None)
+    if number is None:
+        hint = did_you_mean(start_at, [task.name for task in tasks])
+        raise InputError(Problem(f'--start-at-task: no task is called "{start_at}"', hint=hint))
+    passed = {name: task for task in tasks[:number] for name in defines(task)}
+    passed = {name: task for name, task in passed.items() if not _again(name, tasks[number:])}
+    hint = "start before that, or go on with an earlier run: quell resume"
+    problems = [
+        task.place.problem(f'"{name}" is registered by "{passed[name].name}", passed over', hint)
+        for task in tasks[number:]
+        for name in sorted(task.uses & passed.keys())
+    ]
+    if problems:
+        raise InputError(*problems)
+    return frozenset(task.id for task in tasks[:number])
+
+
+def _again(name: str, tasks: Iterable[Task]) -> bool:
+    return any(name in defines(task) for task in tasks)
 
 
 def _check_tags(playbook: Playbook, selection: Selection) -> None:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from engine.language.templates import Templates
     from engine.registry import Registry
 
-_ONLY_IN_A_RUN = frozenset({"item", "result", "hostvars", "incident", "env", "run_id", "alert"})
+_ONLY_IN_A_RUN = frozenset(
+    {"item", "result", "hostvars", "incident", "env", "run_id", "alert", "failure"}
+)
 """Names whose values a run brings, like the results that tasks register."""
 
 
@@ -41,24 +43,26 @@ def check_arguments(
     later = set(_ONLY_IN_A_RUN)
     for phase in PHASES:
         for task in plan.playbook.tasks(phase):
-            later |= defines(task)
+            later |= defines(task) | {task.text.loop_control.loop_var}
+            later |= {task.text.loop_control.index_var or "item"}
     problems: list[Problem] = []
-    for tasks in plan.phases.values():
-        for task in tasks:
+    for phase in plan.phases:
+        for task in plan.tasks(phase):
             for host in plan.grid[task.id][:1]:
-                texts = {**plan.inventory.variables(host), **plan.playbook.text.vars}
+                known = {**plan.inventory.variables(host), **plan.playbook.text.vars}
                 data = {
                     "inventory_hostname": host,
                     "groups": plan.inventory.groups,
                     "check_mode": False,
                     **given,
                 }
-                scope = Scope(data, texts, templates)
                 problems += [
                     problem
-                    for one in (task, *task.verify)
+                    for one in task.every()
                     if not one.uses & later
-                    for problem in _problems(one, registry, scope, templates)
+                    for problem in _problems(
+                        one, registry, Scope(data, {**known, **one.text.vars}, templates), templates
+                    )
                 ]
     if problems:
         raise InputError(*problems)

@@ -11,17 +11,19 @@ from engine.contract import Change, to_plain
 from engine.errors import GuardRefused
 from engine.events import ChangePredicted, GuardHeld, NotPredicted
 from engine.execution.approval import Proposal
+from engine.execution.handlers import notified_by
 from engine.execution.orders import Order
 from engine.execution.waves import defines
+from engine.language.model import Block, tasks_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from engine.events import Event, Intent
     from engine.execution.orders import Key, Outcome
     from engine.execution.stage import Stage
     from engine.language.keywords import Approve, Phase
-    from engine.language.model import Task
+    from engine.language.model import Node, Task
     from engine.registry import Registry
 
 
@@ -32,23 +34,29 @@ class Prediction:
     Args:
         proposals: the changes, in the playbook's order.
         unpredicted: the hosts with a task that depends on the outcome of a change.
-        settled: what ended by being asked: it failed, or had taken effect before.
     """
 
     proposals: tuple[Proposal, ...]
     unpredicted: frozenset[str]
-    settled: Mapping[Key, Outcome]
 
     def hosts(self) -> frozenset[str]:
         """Every host that would or could be changed."""
-        return frozenset(p.host for p in self.proposals) | self.unpredicted
+        return frozenset(p.where for p in self.proposals) | self.unpredicted
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A task that cannot be asked yet on a host, and why."""
+
+    task: Task
+    host: str
+    why: str
 
 
 @dataclass(slots=True)
 class _Tally:
     proposals: list[Proposal] = field(default_factory=list)
-    unpredicted: set[str] = field(default_factory=set)
-    settled: dict[Key, Outcome] = field(default_factory=dict)
+    open: list[_Open] = field(default_factory=list)
 
 
 class Predictor:
@@ -74,22 +82,53 @@ class Predictor:
         self._tell = tell
         self._unknown = unknown
 
-    def predict(self, phase: Phase, tasks: Sequence[Task]) -> Prediction:
+    def predict(self, phase: Phase, nodes: Sequence[Node], hosts: Collection[str]) -> Prediction:
         """Observe and decide for every action on every host, all together.
 
         Raises:
             GuardRefused: a target is protected.
         """
-        cells = self._cells(phase, tasks)
+        tally = _Tally()
+        self._ask(self._cells(phase, nodes, hosts), tally)
+        self._ask(list(self._handlers(phase, nodes, tally)), tally)
+        self._tell_open(tally.open)
+        rescues = [
+            _Open(task, host, f'only if "{name}" fails')
+            for name, task in _rescues(nodes)
+            for _, host in self._stage.cells([task], hosts)
+        ]
+        self._tell_open(rescues)
+        return Prediction(tuple(tally.proposals), frozenset(one.host for one in tally.open))
+
+    def _tell_open(self, cells: Iterable[_Open]) -> None:
+        """Tell what cannot be predicted: once for all hosts that it is true of."""
+        alike: dict[tuple[str, str, str], list[str]] = {}
+        for cell in cells:
+            alike.setdefault((cell.task.id, cell.task.name, cell.why), []).append(cell.host)
+        for (task, name, why), hosts in alike.items():
+            self._tell(NotPredicted(task=task, name=name, hosts=hosts, why=why))
+
+    def _ask(self, cells: Sequence[Order | _Open], tally: _Tally) -> None:
         orders = [cell for cell in cells if isinstance(cell, Order)]
         outcomes = {o.order.key: o for o in self._stage.dispatch([order] for order in orders)}
-        tally = _Tally()
         for cell in cells:
-            if isinstance(cell, NotPredicted):
-                self._leave_open(cell, tally)
+            if isinstance(cell, _Open):
+                tally.open.append(cell)
             elif (outcome := outcomes.get(cell.key)) is not None:
                 self._sort(outcome, tally)
-        return Prediction(tuple(tally.proposals), frozenset(tally.unpredicted), tally.settled)
+
+    def _handlers(self, phase: Phase, nodes: Sequence[Node], tally: _Tally) -> Iterator[Order]:
+        """What the handlers of the predicted changes would do."""
+        tasks = {task.id: task for task in tasks_in(nodes)}
+        for handler in self._stage.plan.playbook.handlers:
+            notified = {
+                key[1]
+                for key in (proposal.key for proposal in tally.proposals)
+                if key[0] in tasks and handler.name in notified_by(tasks[key[0]])
+            }
+            if handler.kind == "action" and notified:
+                for _, host in self._stage.cells([handler], notified):
+                    yield from self._expand(phase, handler, host)
 
     def propose(self, order: Order, change: Change) -> Proposal:
         """Make a change known that waits for a yes."""
@@ -99,25 +138,27 @@ class Predictor:
                 name=order.name,
                 module=order.task.module,
                 host=order.host,
+                delegate=order.delegate,
                 item=order.item,
                 change=to_plain(change),
             )
         )
-        return Proposal(order.key, order.name, change, self._approve(order))
+        return Proposal(order.key, order.name, order.where, change, self._approve(order))
 
-    def _cells(self, phase: Phase, tasks: Sequence[Task]) -> list[Order | NotPredicted]:
+    def _cells(
+        self, phase: Phase, nodes: Sequence[Node], hosts: Collection[str]
+    ) -> list[Order | _Open]:
         """What is to be asked, and what cannot be, in the playbook's order."""
-        cells: list[Order | NotPredicted] = []
+        cells: list[Order | _Open] = []
         not_known: set[str] = set()
-        for task in tasks:
+        for task in _expected(nodes):
             depends = task.uses & not_known
             not_known |= defines(task)
             if task.kind != "action":
                 continue
-            for _, host in self._stage.cells(phase, [task]):
+            for _, host in self._stage.cells([task], hosts):
                 if depends:
-                    why = f"depends on {', '.join(sorted(depends))}"
-                    cells.append(NotPredicted(task=task.id, name=task.name, host=host, why=why))
+                    cells.append(_Open(task, host, f"depends on {', '.join(sorted(depends))}"))
                 else:
                     cells += self._expand(phase, task, host)
         return cells
@@ -126,7 +167,7 @@ class Predictor:
         orders, settled = self._stage.expand(phase, task, host, "predict")
         for outcome in settled:
             if outcome.failed:
-                self._stage.tell(outcome)
+                self._stage.end_early(outcome)
         return [self._with_unknown(order) for order in orders]
 
     def _with_unknown(self, order: Order) -> Order:
@@ -143,18 +184,11 @@ class Predictor:
             self._refused(outcome)
         if outcome.failed and any(p.host == order.host for p in tally.proposals):
             # What fails now may well work after the change before it.
-            why = outcome.message
-            event = NotPredicted(task=order.task.id, name=order.name, host=order.host, why=why)
-            self._leave_open(event, tally)
+            tally.open.append(_Open(order.task, order.host, outcome.message))
         elif outcome.failed or outcome.intent:
-            self._stage.tell(outcome)
-            tally.settled[order.key] = outcome
+            self._stage.end_early(outcome)
         elif outcome.change is not None:
             tally.proposals.append(self.propose(order, outcome.change))
-
-    def _leave_open(self, event: NotPredicted, tally: _Tally) -> None:
-        self._tell(event)
-        tally.unpredicted.add(event.host)
 
     def _approve(self, order: Order) -> Approve:
         entry = self._registry[order.task.module]
@@ -171,3 +205,22 @@ class Predictor:
             )
         )
         raise GuardRefused(f"{order.name} on {order.host}: {outcome.message}")
+
+
+def _expected(nodes: Iterable[Node]) -> Iterator[Task]:
+    """The tasks that run if nothing fails."""
+    for node in nodes:
+        if isinstance(node, Block):
+            yield from _expected(node.block)
+            yield from _expected(node.always)
+        else:
+            yield node
+
+
+def _rescues(nodes: Iterable[Node]) -> Iterator[tuple[str, Task]]:
+    """The actions that run only if something fails: with the name of what that is."""
+    for node in nodes:
+        if isinstance(node, Block):
+            yield from ((node.name, t) for t in tasks_in(node.rescue) if t.kind == "action")
+            for section in (node.block, node.always):
+                yield from _rescues(section)

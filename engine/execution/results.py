@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.contract import to_plain
+from engine.redact import MASK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.events import Status
     from engine.execution.orders import Outcome
+
+FLAGS = ("changed", "failed", "finding", "skipped", "unreachable", "msg")
+"""What every result has beside the module's own."""
 
 
 def registered(
@@ -27,6 +33,19 @@ def registered(
         "unreachable": status == "unreachable",
         "msg": message,
     }
+
+
+def hidden(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result whose own values are masked; the flags and the message stay."""
+    return {name: value if name in FLAGS else MASK for name, value in result.items()}
+
+
+def names_of_result(outcome: Outcome) -> dict[str, Any]:
+    """The names that a task's own result has where it is judged: `result`, and its `register`."""
+    names = {"result": outcome.result}
+    if outcome.order.task.text.register:
+        names[outcome.order.task.text.register] = outcome.result
+    return names
 
 
 def combined(outcomes: list[Outcome]) -> dict[str, Any]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from engine.contract import seconds
 from engine.errors import HostError
 from engine.events import EVIDENCE_PHASES, TaskEnded, WaveEnded
-from engine.execution.naming import name_of
+from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome, Wave
-from engine.execution.results import registered
+from engine.execution.results import hidden, names_of_result, registered
 from engine.language.templates import Scope
+from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from engine.events import Event
     from engine.execution.fleet import Fleet
@@ -27,6 +30,21 @@ if TYPE_CHECKING:
 
 LABEL = 60
 """Characters of a loop item in its label."""
+
+NO_LOG = "not shown: no_log"
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a task that belongs to another's outcome is given of it.
+
+    Args:
+        data: names and values.
+        item: the label of the loop item that the outcome is of.
+    """
+
+    data: Mapping[str, Any]
+    item: str | None = None
 
 
 class Stage:
@@ -57,21 +75,43 @@ class Stage:
         self._templates = templates
         self._tell = tell
         self._past = past
+        self._early: dict[Key, Outcome] = {}
 
-    def run(self, phase: Phase, tasks: Sequence[Task]) -> list[Outcome]:
-        """Run a wave of probes and records to its end."""
+    def run(
+        self,
+        phase: Phase,
+        tasks: Sequence[Task],
+        hosts: Collection[str] | None = None,
+        extras: Mapping[str, Extra] | None = None,
+    ) -> list[Outcome]:
+        """Run a wave of probes and records to its end.
+
+        Args:
+            phase: that they belong to.
+            tasks: of the wave.
+            hosts: that take part; None for all.
+            extras: by host, for tasks that belong to another's outcome.
+        """
         lanes: list[list[Order]] = []
         ended: list[Outcome] = []
-        for task, host in self.cells(phase, tasks):
-            orders, settled = self.expand(phase, task, host, "probe" if _reads(task) else "apply")
+        for task, host in self.cells(tasks, hosts):
+            extra = (extras or {}).get(host)
+            orders, settled = self.expand(
+                phase, task, host, "probe" if _reads(task) else "apply", extra
+            )
             ended += settled
             # A loop's items run side by side: they are probes, or records that may be repeated.
-            lanes += [[order] for order in orders]
+            lanes += [orders] if task.text.loop_control.pause else [[order] for order in orders]
         for outcome in self.dispatch(lanes):
             self.tell(outcome)
             ended.append(outcome)
         self.remember(tasks, ended)
         return ended
+
+    def end_early(self, outcome: Outcome) -> None:
+        """An order ended when it was only asked what it would do; it is not run any more."""
+        self._early[outcome.order.key] = outcome
+        self.tell(outcome)
 
     def changed_before(self) -> frozenset[str]:
         """The hosts that were changed before the run was resumed."""
@@ -81,64 +121,118 @@ class Stage:
         """Whether each of these tasks had ended somewhere before the run was resumed."""
         return {task.id for task in tasks} <= {task for task, _, _ in self._past}
 
-    def cells(self, phase: Phase, tasks: Iterable[Task]) -> list[tuple[Task, str]]:
-        """The task × host cells of a wave, without the hosts that have failed."""
-        return [
-            (task, host)
-            for task in tasks
-            for host in self.plan.grid[task.id]
-            if phase != "mitigate" or host not in self.memory.stopped
-        ]
+    def cells(
+        self, tasks: Iterable[Task], hosts: Collection[str] | None = None
+    ) -> list[tuple[Task, str]]:
+        """The task × host cells of a wave, in the plan's order.
+
+        Args:
+            tasks: of the wave. One that no phase holds, such as a handler, runs on each host.
+            hosts: that take part; None for all.
+        """
+        return [(task, host) for task in tasks for host in self._hosts_of(task, hosts)]
+
+    def _hosts_of(self, task: Task, hosts: Collection[str] | None) -> Sequence[str]:
+        own = self.plan.grid.get(task.id) or self.plan.every_host()
+        found = [host for host in own if hosts is None or host in hosts]
+        return found[:1] if task.text.run_once else found
 
     def expand(
-        self, phase: Phase, task: Task, host: str, mode: Mode
+        self, phase: Phase, task: Task, host: str, mode: Mode, extra: Extra | None = None
     ) -> tuple[list[Order], list[Outcome]]:
         """A cell's orders, one for each loop item; and what is settled without a worker.
 
         Skipped items, failed templates and what ended before the run was resumed are settled;
         they are told here.
         """
+        extra = extra or Extra({})
+        texts = {**self.memory.texts(host), **task.text.vars}
+        given = {**self.memory.data(host), **extra.data}
+        blank = Order(task, phase, host, mode, task.name, given, texts, extra.item)
+        try:
+            items = self._items(task, given, texts)
+        except HostError as error:
+            early = self._early.get(blank.key)
+            return [], [early or self._settle(blank, "failed", error.message)]
         orders: list[Order] = []
         settled: list[Outcome] = []
-        texts = self.memory.texts(host)
-        try:
-            items = self._items(task, host)
-        except HostError as error:
-            order = Order(task, phase, host, mode, task.name, self.memory.data(host), texts)
-            return [], [self._settle(order, "failed", error.message)]
-        for number, (label, extra) in enumerate(items):
-            data = {**self.memory.data(host), **extra}
+        for number, (label, names) in enumerate(items):
+            data = {**given, **names}
             scope = Scope(data, texts, self._templates)
-            name = name_of(task, self._templates, scope)
-            order = Order(task, phase, host, mode, name, data, texts, item=label, number=number)
-            if (past := self._past.get(order.key)) is not None:
-                settled.append(_from_past(order, past))
-                if mode != "predict":
-                    self.memory.count(settled[-1], ignored=past.ignored)
-                continue
-            try:
-                wanted = self._templates.holds(task.text.when, scope)
-            except HostError as error:
-                settled.append(self._settle(order, "failed", f"when: {error.message}"))
-                continue
-            if wanted:
-                orders.append(order)
-            elif mode != "predict":
-                settled.append(self._settle(order, "skipped", f"when: {_said(task.text.when)}"))
+            order = replace(
+                blank,
+                name=name_of(task, self._templates, scope),
+                data=data,
+                item=label if task.text.loop is not None else blank.item,
+                number=number,
+            )
+            found = self._ended_already(order) or self._judged(order, scope)
+            if isinstance(found, Order):
+                orders.append(found)
+            elif found.status != "skipped" or mode != "predict":
+                settled.append(found)
         return orders, settled
 
-    def _items(self, task: Task, host: str) -> list[tuple[str | None, dict[str, Any]]]:
+    def _ended_already(self, order: Order) -> Outcome | None:
+        """What came of it when it was only asked, or before the run was resumed."""
+        if (early := self._early.get(order.key)) is not None:
+            return early
+        past = self._past.get(order.key)
+        if past is None:
+            return None
+        outcome = _from_past(order, past)
+        if order.mode != "predict":
+            self.memory.count(outcome, ignored=past.ignored)
+        return outcome
+
+    def _judged(self, order: Order, scope: Scope) -> Order | Outcome:
+        """The order, ready to go, or its end: its condition does not hold, or cannot be judged."""
+        try:
+            if self._wanted(order.task, scope):
+                return self._with_way(order, scope)
+        except HostError as error:
+            return self._settle(order, "failed", error.message)
+        return self._settle(order, "skipped", f"when: {said(order.task.text.when)}")
+
+    def _items(
+        self, task: Task, data: Mapping[str, Any], texts: Mapping[str, Any]
+    ) -> list[tuple[str | None, dict[str, Any]]]:
+        """Each item's label, and the names that it brings."""
         if task.text.loop is None:
             return [(None, {})]
-        items = self._templates.items(task.text.loop, self.memory.scope(host))
+        control = task.text.loop_control
+        items = self._templates.items(task.text.loop, Scope(data, texts, self._templates))
         counts: dict[str, int] = {}
         labelled: list[tuple[str | None, dict[str, Any]]] = []
-        for item in items:
-            label = str(item)[:LABEL]
+        for number, item in enumerate(items):
+            names = {control.loop_var: item}
+            if control.index_var:
+                names[control.index_var] = number
+            scope = Scope({**data, **names}, texts, self._templates)
+            shown = self._templates.render(control.label, scope) if control.label else item
+            label = str(shown)[:LABEL]
             counts[label] = counts.get(label, 0) + 1
             again = f" ({counts[label]})" if counts[label] > 1 else ""
-            labelled.append((label + again, {"item": item}))
+            labelled.append((label + again, names))
         return labelled
+
+    def _wanted(self, task: Task, scope: Scope) -> bool:
+        try:
+            return self._templates.holds(task.text.when, scope)
+        except HostError as error:
+            raise HostError(f"when: {error.message}") from None
+
+    def _with_way(self, order: Order, scope: Scope) -> Order:
+        """The order with who does it in the host's stead, and how long it waits before."""
+        text = order.task.text
+        pause = seconds(text.loop_control.pause or 0) if order.number else 0.0
+        if text.delegate_to is None:
+            return replace(order, pause=pause) if pause else order
+        name = str(self._templates.render(text.delegate_to, scope))
+        if name not in self.plan.reached():
+            hint = did_you_mean(name, self.plan.reached())
+            raise HostError(f'delegate_to: there is no host "{name}"' + (hint and f" — {hint}"))
+        return replace(order, pause=pause, delegate=name)
 
     def _settle(self, order: Order, status: Any, message: str) -> Outcome:
         outcome = Outcome(order, status, message, result=registered(None, status, message=message))
@@ -154,10 +248,9 @@ class Stage:
     def tell(self, outcome: Outcome) -> None:
         """Make an outcome known, and let it count."""
         order = outcome.order
-        ignored = outcome.failed and self.forgives(order)
+        ignored = outcome.failed and self.forgives(outcome)
         self.memory.count(outcome, ignored=ignored)
-        if outcome.failed and not ignored and order.phase == "mitigate":
-            self.memory.stopped.add(order.host)
+        shown = self._without_secrets(outcome)
         self._tell(
             TaskEnded(
                 phase=order.phase,
@@ -166,21 +259,38 @@ class Stage:
                 module=order.task.module,
                 place=str(order.task.place),
                 host=order.host,
+                delegate=order.delegate,
                 item=order.item,
                 status=outcome.status,
                 ignored=ignored,
                 message=outcome.message,
-                summary=outcome.summary,
-                result=outcome.result,
+                summary=shown.summary,
+                result=shown.result,
                 seconds=round(outcome.seconds, 4),
                 intent=outcome.intent or None,
                 verified=outcome.verified,
             )
         )
 
-    def forgives(self, order: Order) -> bool:
-        """Whether a failure of this order lets its host go on."""
-        return order.phase in EVIDENCE_PHASES or order.task.text.ignore_errors
+    def _without_secrets(self, outcome: Outcome) -> Outcome:
+        """The outcome as `no_log` lets it be seen: why it failed is never hidden."""
+        said = outcome.order.task.text.no_log
+        if said is True:
+            return replace(outcome, summary=f"({NO_LOG})", result=hidden(outcome.result))
+        for expression in said or ():
+            data = {**outcome.order.data, **names_of_result(outcome)}
+            scope = Scope(data, outcome.order.texts, self._templates)
+            with contextlib.suppress(HostError):  # what is not there cannot be told
+                self.memory.keep_secret(self._templates.evaluate(expression, scope))
+        return outcome
+
+    def forgives(self, outcome: Outcome) -> bool:
+        """Whether a failure lets its host go on."""
+        text = outcome.order.task.text
+        ignores = text.ignore_errors
+        if outcome.status == "unreachable":
+            ignores = text.ignore_unreachable
+        return outcome.order.phase in EVIDENCE_PHASES or ignores
 
     def remember(self, tasks: Sequence[Task], outcomes: list[Outcome]) -> None:
         """Register what a wave's tasks came to, and say that the wave is over."""
@@ -188,10 +298,12 @@ class Stage:
             cell: list(group)
             for cell, group in itertools.groupby(sorted(outcomes, key=_place), key=_cell)
         }
-        for task in tasks:
-            for host in self.plan.grid[task.id]:
-                if found := by_cell.get((task.id, host)):
-                    self.memory.register(task, host, found)
+        for (task_id, host), found in by_cell.items():
+            task = found[0].order.task
+            # What is done once, is done for all.
+            hosts = self.plan.grid.get(task_id, (host,)) if task.text.run_once else (host,)
+            for each in hosts:
+                self.memory.register(task, each, found)
         if outcomes:
             self._tell(WaveEnded(tasks=[task.id for task in tasks]))
 
@@ -209,10 +321,14 @@ def _reads(task: Task) -> bool:
     return task.kind == "probe"
 
 
-def _said(when: object) -> str:
-    return " and ".join(str(w) for w in when) if isinstance(when, list) else str(when)
-
-
 def _from_past(order: Order, past: TaskEnded) -> Outcome:
-    outcome = Outcome(order, past.status, past.message, past.summary, dict(past.result))
-    return replace(outcome, seconds=past.seconds, intent=past.intent or "")
+    return Outcome(
+        order,
+        past.status,
+        past.message,
+        past.summary,
+        dict(past.result),
+        seconds=past.seconds,
+        intent=past.intent or "",
+        applied=past.status == "changed" and past.intent is not None,
+    )

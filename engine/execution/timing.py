@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.language.model import Task
     from engine.language.templates import Templates
 
-_KEYWORDS = ("timeout", "within", "hold", "every")
+_KEYWORDS = ("timeout", "within", "hold", "every", "delay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Timing:
     within: float | None = None
     hold: float | None = None
     every: float | None = None
+    delay: float | None = None
 
 
 def timing(task: Task, templates: Templates, names: Mapping[str, Any]) -> Timing:

@@ -8,7 +8,7 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from engine.contract import Action, Change, Deadline, Observing, Record, Target, to_plain
+from engine.contract import Action, Change, ModuleFailed, Observing, Record, Target, to_plain
 from engine.errors import (
     DeadlineExceeded,
     GuardRefused,
@@ -20,7 +20,7 @@ from engine.errors import (
 from engine.events import Intent, TaskStarted
 from engine.execution.guard import check_protected
 from engine.execution.look import VERIFY_WITHIN, Looker
-from engine.execution.naming import name_of
+from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome
 from engine.execution.results import registered
 from engine.execution.timing import timing
@@ -112,6 +112,8 @@ class Worker:
     def _attempt(self, order: Order) -> Outcome:
         """Perform it, and make an outcome of every way that it can go wrong."""
         try:
+            if order.pause and self._stopped.wait(order.pause):
+                return _failed(order, "failed", "interrupted before anything was sent")
             return self._perform(order)
         except JournalError:
             raise
@@ -130,13 +132,13 @@ class Worker:
         self._tell(TaskStarted(phase=order.phase, task=task.id, name=order.name, host=order.host))
         scope = Scope(order.data, order.texts, self._templates)
         module = self._templates.arguments(self._registry[task.module], task.args, scope)
-        connection = self._links.get(order.host)
+        connection = self._links.get(order.where)
         looker = Looker(order, connection, self._templates, self._tell, self._stopped)
         if task.kind == "probe":
             assert isinstance(module, Observing)
             return self._probe(order, looker, module)
         timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
-        target = Target(order.host, connection, Deadline(timeout))
+        target = looker.target(task, scope, timeout)
         if order.unknown is not None and _observable(module):
             settled = module.confirm(target, order.unknown) is None
             if settled:
@@ -181,13 +183,12 @@ class Worker:
         """The change is on its way from here on: every end of it must say what is known."""
         sent = Outcome(order, "unknown", change=change, intent=order.intent)
         try:
-            done = module.apply(target, change)
+            done = self._applied(order, module, target, change)
             wrong = module.confirm(target, change) if _observable(module) else None
-        except (LinkLost, DeadlineExceeded) as error:
-            return self._settled(sent, looker, module, change, error)
         except HostError as error:
-            if self._stopped.is_set() or not target.connection.alive:
-                # It was cut off half-way, by us or with the link: a client sees just an end.
+            # Cut off half-way, by us or with the link, a client sees just an end.
+            cut_off = self._stopped.is_set() or not target.connection.alive
+            if cut_off or isinstance(error, LinkLost | DeadlineExceeded):
                 return self._settled(sent, looker, module, change, error)
             failed = _failed(order, "failed", error.message, error.found)
             return replace(failed, change=change, intent=order.intent)
@@ -195,10 +196,37 @@ class Worker:
             message = f"{order.task.module} broke: {type(error).__name__}: {error}"
             found = {"traceback": traceback.format_exc()}
             return replace(sent, message=message, result=registered(found, "unknown"))
-        if wrong is not None:
-            failed = _failed(order, "failed", f"not confirmed: {wrong}", _done(change, done))
-            return replace(failed, change=change, intent=order.intent)
-        return self._verified(order, looker, change, _done(change, done), "")
+        found = _done(change, done)
+        failing = f"not confirmed: {wrong}" if wrong is not None else ""
+        failing = failing or self._failed_when(order, registered(found, "changed"))
+        if failing:
+            return _undoable(sent, failing, found)
+        return self._verified(order, looker, change, found, "")
+
+    def _applied(
+        self, order: Order, module: Action[Any] | Record, target: Target, change: Change
+    ) -> object:
+        """What was done.
+
+        Where the task says itself what a failure is, the module's word is just what it found.
+        """
+        try:
+            return module.apply(target, change)
+        except ModuleFailed as error:
+            if order.task.text.failed_when is None or not error.found:
+                raise
+            return error.found
+
+    def _failed_when(self, order: Order, result: dict[str, Any]) -> str:
+        """What the task calls a failure, if this is one; else nothing."""
+        condition = order.task.text.failed_when
+        if condition is None:
+            return ""
+        names = {"result": result}
+        if order.task.text.register:
+            names[order.task.text.register] = result
+        scope = Scope({**order.data, **names}, order.texts, self._templates)
+        return f"failed_when: {said(condition)}" if self._templates.holds(condition, scope) else ""
 
     def _settled(
         self, sent: Outcome, looker: Looker, module: Module, change: Change, error: HostError
@@ -212,10 +240,12 @@ class Worker:
         )
         if not _observable(module):
             return unknown
-        host = sent.order.host
+        order = sent.order
+        scope = Scope(order.data, order.texts, self._templates)
         try:
-            target = Target(host, self._links.get(host), Deadline(SETTLE))
-            if module.confirm(target, change) is not None:
+            connection = self._links.get(order.where)
+            again = Looker(order, connection, self._templates, self._tell, self._stopped)
+            if module.confirm(again.target(order.task, scope, SETTLE), change) is not None:
                 return unknown
         except HostError:
             return unknown
@@ -234,9 +264,10 @@ class Worker:
             registered(found, "changed", message=message),
             change=change,
             intent=order.intent,
+            applied=True,
         )
         for task in order.task.verify:
-            scope = Scope(data, order.texts, self._templates)
+            scope = Scope(data, {**order.texts, **task.text.vars}, self._templates)
             probe = self._templates.arguments(self._registry[task.module], task.args, scope)
             assert isinstance(probe, Observing)
             try:
@@ -247,9 +278,7 @@ class Worker:
                 wrong = sight.message if not sight.holds else ""
             if wrong:
                 name = name_of(task, self._templates, scope)
-                wrong = f"not verified: {name}: {wrong}"
-                result = registered(found, "failed", message=wrong)
-                failed = replace(changed, status="failed", message=wrong, result=result)
+                failed = _undoable(changed, f"not verified: {name}: {wrong}", found)
                 return replace(failed, verified=False)
         return replace(changed, verified=True if order.task.verify else None)
 
@@ -266,6 +295,12 @@ def _observable(module: Module) -> TypeGuard[Action[Any]]:
     return isinstance(module, Action) and module.observable
 
 
+def _undoable(sent: Outcome, message: str, found: dict[str, Any]) -> Outcome:
+    """A change that was made, and failed all the same."""
+    result = registered(found, "failed", message=message)
+    return replace(sent, status="failed", message=message, result=result, applied=True)
+
+
 def _intent(order: Order, change: Change) -> Intent:
     return Intent(
         intent=order.intent,
@@ -274,6 +309,7 @@ def _intent(order: Order, change: Change) -> Intent:
         name=order.name,
         module=order.task.module,
         host=order.host,
+        delegate=order.delegate,
         item=order.item,
         change=to_plain(change),
     )

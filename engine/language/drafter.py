@@ -69,7 +69,14 @@ class Drafter:
         self._includes = Shape(schema_of(IncludeText), name="the include", kind=IncludeText)
         self._files = Shape(schema_of(TaskFileText), name="a file of tasks", kind=TaskFileText)
         self.opened: list[Problems] = []
-        """Of every included file."""
+        """Of every included file, since it was last cleared."""
+        self.missed = False
+        """Whether one could not be read, so that its names are not known."""
+
+    def clear(self) -> None:
+        """Begin with another playbook."""
+        self.opened.clear()
+        self.missed = False
 
     def drafts(self, where: Where, way: Way, items: Any, prefix: str) -> tuple[AnyDraft, ...]:
         """The tasks and blocks of a list.
@@ -110,12 +117,11 @@ class Drafter:
         if where.problems.flaws(self._includes.flaws(raw), way):
             return block
         opened = self._open(where, (*way, "include"), raw["include"])
-        if opened is None:
+        if opened is None or opened[1].flaws(self._files.flaws(opened[1].document.value)):
+            self.missed = True
             return block
         path, problems = opened
         value = problems.document.value
-        if problems.flaws(self._files.flaws(value)):
-            return block
         declared = value.get("inputs", {})
         check_declared(problems, declared)
         values = check_given(where.problems, way, raw, declared)

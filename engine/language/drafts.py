@@ -29,7 +29,7 @@ KEYWORDS: dict[Part, frozenset[str]] = {
     "verify": _LOOKS,
     "rollback": _LOOKS
     | {"when", "verify", "environment", "delegate_to", "ignore_errors", "no_log", "approve"},
-    "handler": frozenset(TaskText.__struct_fields__) - {"hosts"},
+    "handler": frozenset(TaskText.__struct_fields__) - {"hosts", "rollback"},
 }
 """The words that have a meaning there, beside the module's name."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -29,8 +31,15 @@ def fitted(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]
         return [fitted(part, _of_items(options), definitions) for part in value]
     types = {option.get("type") for option in options}
     if isinstance(value, bool | int | float) and "string" in types <= _TEXT_ONLY:
-        return str(value).lower() if isinstance(value, bool) else str(value)
+        return as_text(value)
     return value
+
+
+def as_text(value: Any) -> str:
+    """A value where only text has a meaning, such as in the environment: `true`, `8080`."""
+    if isinstance(value, dict | list):
+        return msgspec.json.encode(value).decode()
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _options(

@@ -114,7 +114,7 @@ class Loader:
         """
         document = read(path)
         problems = Problems(document)
-        self._drafter.opened.clear()
+        self._drafter.clear()
         playbook = self._playbook(problems, document)
         found = _in_order([*problems.found, *self._of_included()], str(path))
         if found or playbook is None:
@@ -138,6 +138,8 @@ class Loader:
         handlers = [draft for draft in drafts["handlers"] if isinstance(draft, Draft)]
         check_tasks([*nodes, *handlers])
         check_handlers(nodes, handlers)
+        if self._drafter.missed:
+            return None
         names = self._names(problems, value, [*nodes, *handlers])
         uses = read_uses(names, [draft for phase in _JUDGED for draft in drafts[phase]])
         rule_uses = _read_rules(names, value)

@@ -118,6 +118,11 @@ def tasks_in(nodes: Iterable[Node]) -> Iterator[Task]:
             yield node
 
 
+def acts(node: Node) -> bool:
+    """Whether a task is an action, or a block holds one."""
+    return any(task.kind == "action" for task in tasks_in([node]))
+
+
 class Rule(Struct, frozen=True, kw_only=True):
     """A loaded severity rule; `uses` as in a task."""
 

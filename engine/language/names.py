@@ -141,7 +141,10 @@ class Names:
             return "", ""
         if name in self.later:
             return f'"{name}" is registered {where}, {self._there(name, snippet)}', ""
-        return _LOCAL_WRONG.get(name) or (f'unknown name "{name}"', self._meant(name, known))
+        return _LOCAL_WRONG.get(name) or (
+            f'unknown name "{name}"',
+            self._meant(name, known | snippet.local),
+        )
 
     def _variable_wrong(self, name: str, snippet: Snippet, where: str) -> tuple[str, str]:
         """One of `vars` exists everywhere, but what it needs may not; what is unknown was told."""

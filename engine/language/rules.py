@@ -99,6 +99,9 @@ def _check_keywords(draft: Draft) -> None:
         if keyword in said and not said.keys() & set(needed):
             needs = " or ".join(f'"{word}"' for word in needed)
             draft.problems.at_key((*draft.way, keyword), f'"{keyword}" needs {needs}')
+    if "rollback" in said and draft.phase != "mitigate":
+        message = f'"rollback" has no meaning in {draft.phase}'
+        draft.problems.at_key((*draft.way, "rollback"), message, "it goes with mitigate")
     if "loop_control" in said and "loop" not in said:
         draft.problems.at_key((*draft.way, "loop_control"), '"loop_control" needs "loop"')
 

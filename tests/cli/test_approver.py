@@ -12,7 +12,7 @@ from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.screen import PlainScreen
 from engine.errors import Interrupted
 from engine.execution.approval import Proposal
-from tests.execution.build import change
+from tests.execution.build import change, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FIRST: Key = ("mitigate.1", "h1", None)
 SECOND: Key = ("mitigate.2", "h1", None)
 OTHER: Key = ("mitigate.1", "h2", None)
-ALL = [Proposal(key, "End it", change(), "ask") for key in (FIRST, SECOND, OTHER)]
+ALL = [Proposal(key, "End it", key[1], change(), "ask") for key in (FIRST, SECOND, OTHER)]
 
 
 @pytest.fixture
@@ -93,9 +93,32 @@ def test_an_interruption_is_no_answer(typed: int) -> None:
 
 
 def test_what_a_host_said_is_not_obeyed(typed: int, capsys: pytest.CaptureFixture[str]) -> None:
-    answer(typed, "s\nn\n", [Proposal(FIRST, "End \x1b[2J", change(name="a\x07\u202e"), "ask")])
+    answer(
+        typed,
+        "s\nn\n",
+        [Proposal(FIRST, "End \x1b[2J", FIRST[1], change(name="a\x07\u202e"), "ask")],
+    )
     assert r"End \e[2J on h1: a\u0007\u202e → ended?" in capsys.readouterr().err
 
 
 def test_without_a_terminal_nobody_is_asked() -> None:
     assert NobodyToAsk().ask(ALL) is None
+
+
+def test_each_task_is_asked_for_until_the_person_goes_on(
+    typed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = TerminalApprover(PlainScreen(), lambda: False)
+    os.write(typed, b"y\nn\nc\n")
+    steps = [asked.step(task(name), hosts) for name, hosts in (("a", 1), ("b", 2), ("c", 2))]
+    assert [*steps, asked.step(task("d"), 3)] == [True, False, True, True]
+    said = capsys.readouterr().err
+    assert "Run b on 2 hosts? [y]es [n]o [c]ontinue › " in said
+    assert "Run d" not in said
+
+
+def test_nobody_who_answers_steps_no_further(monkeypatch: pytest.MonkeyPatch, typed: int) -> None:
+    monkeypatch.setattr(approver, "PATIENCE", 0.25)
+    del typed
+    with pytest.raises(Interrupted, match="nobody answers at the prompt of --step"):
+        TerminalApprover(PlainScreen(), lambda: False).step(task("a"), 1)

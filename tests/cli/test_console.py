@@ -123,7 +123,7 @@ def test_results_are_told_to_those_who_ask() -> None:
         (RunResumed(user="ann", options={}), 2),
         (RunResumed(user="ann", options={}, changed=["a.yml: has changed"]), 3),
         (Interruption(signal="SIGTERM"), 1),
-        (NotPredicted(task="mitigate.2", name="Then", host="db1", why="depends on pool"), 1),
+        (NotPredicted(task="mitigate.2", name="Then", hosts=["db1"], why="depends on pool"), 1),
         (GuardHeld(guard="limits", message="too many hosts"), 1),
         (TaskStarted(phase="investigate", task="investigate.1", name="Look", host="db1"), 0),
     ],
@@ -135,7 +135,7 @@ def test_other_events(event: Event, lines: int) -> None:
 def test_words_of_other_events() -> None:
     told = said(
         Interruption(signal="SIGTERM"),
-        NotPredicted(task="mitigate.2", name="Then", host="db1", why="depends on pool"),
+        NotPredicted(task="mitigate.2", name="Then", hosts=["db1"], why="depends on pool"),
         GuardHeld(guard="limits", message="too many hosts"),
         GuardHeld(guard="protected", message="sshd is protected", host="db1"),
         ApprovalAnswered(by="ann", how="terminal", approved=[], refused=["a@db1", "a@db2"]),

@@ -46,7 +46,8 @@ def modules(*arguments: str) -> str:
 def test_the_list_has_every_module_and_what_it_is() -> None:
     lines = modules().splitlines()
     assert [line.split()[0] for line in lines] == Registry().names()
-    assert "port_kill       action  End the processes that listen on a TCP port" in modules()
+    told = [" ".join(line.split()) for line in lines]
+    assert any(line.startswith("port_kill action End the processes that") for line in told)
 
 
 def test_the_reference_of_a_module() -> None:
@@ -60,6 +61,11 @@ def test_every_shipped_module_has_a_whole_reference(name: str) -> None:
     assert told["example"]
     assert told["summary"].endswith(".")
     assert all(argument["description"] for argument in told["arguments"])
+
+
+def test_arguments_come_in_the_order_in_which_they_are_told() -> None:
+    told = json.loads(modules("command", "--format", "json"))
+    assert [argument["name"] for argument in told["arguments"]][:3] == ["argv", "chdir", "env"]
 
 
 def test_all_references_as_json() -> None:

@@ -61,7 +61,7 @@ def test_the_hosts_alone(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("here")
 def test_the_tasks_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--list-tasks", "--tags", "slow") == 0
-    assert capsys.readouterr().out == ("investigate:\n  On the other  (shell) on db1\nmitigate:\n")
+    assert capsys.readouterr().out == "investigate:\n  On the other  (shell) on db1\n"
 
 
 def test_what_is_only_listed_is_not_recorded(here: Path) -> None:
@@ -88,3 +88,24 @@ def test_what_was_said_is_kept_so_that_it_can_be_resumed_from_anywhere(here: Pat
 def test_verbosity_shows_what_was_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--only", "investigate", "--limit", "web1", "-e", "word=said") == 0
     assert "✓ Say                            web1  said" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_the_tags_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--list-tags") == 0
+    assert capsys.readouterr().out == "quick\nslow\n"
+
+
+@pytest.mark.usefixtures("here")
+def test_the_first_task_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--list-tasks", "--start-at-task", "Chan*") == 0
+    assert capsys.readouterr().out == "mitigate:\n  Change  (shell) on web1, web2\n"
+    assert run("--start-at-task", "Chnage") == 1
+    problem = '--start-at-task: no task is called "Chnage" — did you mean "Change"?'
+    assert problem in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_there_must_be_somebody_to_ask_before_each_task(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--step") == 1
+    assert "--step asks before each task, and there is no terminal" in capsys.readouterr().err

@@ -190,7 +190,7 @@ def test_check_mode_shows_what_would_be_changed(path: Path) -> None:
             "RESUMED by bob on ops2\n                            all the same: a.yml: new",
         ),
         (
-            NotPredicted(at=at(4), task="m.1", name="Restart", host="db1", why="needs m.1"),
+            NotPredicted(at=at(4), task="m.1", name="Restart", hosts=["db1"], why="needs m.1"),
             "? Restart  db1  cannot be predicted: needs m.1",
         ),
         (

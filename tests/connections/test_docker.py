@@ -14,6 +14,7 @@ from engine.errors import DialRefused
 from tests.connections.helpers import Resources, settings_for
 from tests.lab import sshd
 from tests.lab.dockerd import IMAGE, SOCKET
+from tests.modules.containers import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def test_all_that_playbooks_ask_of_it_passes(client: docker.DockerClient) -> Non
     script = "echo one; echo two; exec sleep 1000"
     container = client.containers.run(IMAGE, ["sh", "-c", script], detach=True, mem_limit="32m")
     try:
-        assert container.logs(stream=False, tail=1) == b"two\n"
+        until(lambda: container.logs(stream=False, tail=1) == b"two\n")
         assert container.exec_run(["echo", "inside"]).output == b"inside\n"
         stats = container.stats(stream=False)
         assert isinstance(stats, dict)

@@ -124,6 +124,15 @@ def test_long_output_keeps_its_head_and_its_tail(connection: Connection) -> None
     assert f"… {out.omitted} bytes left out …" in out.text
 
 
+def test_as_much_is_kept_as_is_asked_for(connection: Connection) -> None:
+    script = Script("head -c 2000000 /dev/zero; echo end; head -c 600000 /dev/zero >&2")
+    finished = connection.run(script, timeout=10, keep=2_000_003)
+    assert finished.stdout.head == bytes(2_000_000) + b"end"
+    assert (finished.stdout.tail, finished.stdout.omitted) == (b"", 1)
+    assert finished.stderr.omitted == 600_000 - OUTPUT_HEAD - OUTPUT_TAIL
+    assert connection.run(Script("echo all"), timeout=10, keep=2_000_000).stdout.text == "all\n"
+
+
 def test_both_streams_are_drained_together(connection: Connection) -> None:
     script = Script(
         "for i in 1 2 3; do head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; done"

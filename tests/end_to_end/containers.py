@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -45,3 +47,10 @@ def started_at(host: Host, name: str) -> str:
 def inspect(host: Host, name: str, form: str) -> str:
     """A field of what the engine knows of a container."""
     return host.docker("inspect", "-f", form, name).stdout.strip()
+
+
+def happened(host: Host, container: str, since: float) -> list[str]:
+    """The engine's events about a container since then."""
+    form = ["--format", "{{json .Action}}", "--filter", f"container={container}"]
+    done = host.docker("events", "--since", f"{since:.6f}", "--until", f"{time.time():.6f}", *form)
+    return [json.loads(line) for line in done.stdout.splitlines()]

@@ -35,7 +35,8 @@ def test_a_backend_that_is_not_ready_is_restarted(way: Way, lab_docker: Lab, por
     assert intent.change["on"][0]["key"]["started_at"] == before
     assert events.index(intent) < events.index(result)
     [log] = results(events, "Errors in the log")
-    assert log.result["stdout"] == "fatal error: out of memory"
+    assert [line["text"] for line in log.result["lines"]] == ["fatal error: out of memory"]
+    assert log.summary == '1 of 1 line: "fatal error: out of memory"'
     recap = f"{way.called(host)}  ok=4 changed=1 unreachable=0 failed=0 skipped=0"
     assert f"{recap} rescued=0 ignored=0 findings=2\nRESOLVED in" in ended.stderr
 
@@ -47,5 +48,6 @@ def test_a_log_that_cannot_be_read_is_not_called_clean(
     ended = way.run(lab_docker.h1, PLAYBOOK, "--only", "investigate", *said)
     assert ended.code == 0, ended.stderr
     [log] = results(way.quell.events(), "Errors in the log")
-    assert log.status == "finding"
-    assert f"No such container: none-{port}" in log.summary
+    assert log.status == "failed"
+    assert log.result["finding"]
+    assert log.result["msg"].startswith(f"no container 'none-{port}'")

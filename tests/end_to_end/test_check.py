@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.containers import inspect, stuck_backend
+from tests.end_to_end.containers import happened, inspect, stuck_backend
 from tests.end_to_end.hosts import actor, backends, eventually, processes, sessions
 from tests.end_to_end.quell import PLAYBOOKS, intents
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.conftest import Way
     from tests.end_to_end.quell import Quell
-    from tests.lab.lab import Host, Lab
+    from tests.lab.lab import Lab
 
 pytestmark = pytest.mark.lab
 
@@ -59,13 +58,6 @@ def test_a_backend_that_is_down_is_only_told(way: Way, lab_docker: Lab, port: in
     assert ended.code == 0, ended.stderr
     assert f"would: {name} up" in ended.stderr
     assert intents(way.quell.events()) == []
-
-
-def happened(host: Host, container: str, since: float) -> list[str]:
-    """The engine's events about a container since then."""
-    form = ["--format", "{{json .Action}}", "--filter", f"container={container}"]
-    done = host.docker("events", "--since", f"{since:.6f}", "--until", f"{time.time():.6f}", *form)
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_the_exit_code_tells_whether_there_would_be_changes(

@@ -12,12 +12,17 @@ from engine import inventory as inventories
 from engine.connections.base import Argv, Finished, Output
 from engine.errors import LinkLost
 from engine.execution.approval import Approvals
+from engine.execution.batches import Budget
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
+from engine.execution.ending import Course
+from engine.execution.halt import Halt
 from engine.execution.memory import Memory
+from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.predict import Predictor
 from engine.execution.stage import Stage
+from engine.execution.walk import Walk
 from engine.execution.worker import Worker
 from engine.language import load
 from engine.language.templates import Scope, Templates
@@ -26,7 +31,7 @@ from engine.registry import Registry
 from tests.modules.fakes import FakeConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from engine.connections.base import Become, Listener, Script
     from engine.connections.links import Links
@@ -48,7 +53,9 @@ class Board(FakeConnection):
         surprises: what the next commands come to: raised, an exit status, or None: as usual.
         replaced_after: the command after which they have another serial number.
         dies_after: the command that is done and never answered: the link dies.
+        then: called with each command before it is obeyed.
         log: the commands that it was given.
+        environments: of each.
     """
 
     switches: dict[str, str] = field(default_factory=lambda: {"main": "off"})
@@ -56,7 +63,9 @@ class Board(FakeConnection):
     surprises: dict[str, deque[Exception | int | None]] = field(default_factory=dict)
     replaced_after: str = ""
     dies_after: str = ""
+    then: Callable[[str], None] = lambda _: None
     log: list[str] = field(default_factory=list)
+    environments: list[Mapping[str, str]] = field(default_factory=list)
 
     def run(
         self,
@@ -64,14 +73,17 @@ class Board(FakeConnection):
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
-        del stdin, become, listener
+        del stdin, keep, become, listener
         assert timeout > 0
         assert isinstance(command, Argv)
         word, name, *position = command.args
+        self.environments.append(command.env)
         self.log.append(" ".join(command.args))
+        self.then(self.log[-1])
         if self.surprises.get(word):
             surprise = self.surprises[word].popleft()
             if isinstance(surprise, Exception):
@@ -97,13 +109,15 @@ class SerialFleet:
 
     def __init__(self, perform: Callable[[Order], Outcome]) -> None:
         self._perform = perform
+        self.lanes: list[tuple[Order, ...]] = []
 
     def run(self, wave: Wave) -> Iterator[Outcome]:
+        self.lanes += wave.lanes
         for lane in wave.lanes:
             for order in lane:
                 outcome = self._perform(order)
                 yield outcome
-                if outcome.asks or outcome.failed:
+                if outcome.asks or (outcome.failed and order.task.kind == "action"):
                     break
 
     def cancel(self) -> None:
@@ -141,6 +155,8 @@ class Rig:
         unknown: intents of it whose outcome nobody saw.
         extra: values of `-e`.
         selection: what is left in.
+        hosts: their names.
+        leave: tasks that a person at `--step` passes over.
     """
 
     def __init__(
@@ -155,13 +171,15 @@ class Rig:
         unknown: Mapping[Key, Intent] | None = None,
         extra: Mapping[str, Any] | None = None,
         selection: Selection | None = None,
+        hosts: Sequence[str] = ("h1", "h2"),
+        leave: Collection[str] = (),
     ) -> None:
         self.events: list[Event] = []
-        self.boards = {"h1": Board(), "h2": Board()}
+        self.boards = {host: Board() for host in (*hosts, "localhost")}
         self.person = Person(answers)
         self.templates = Templates()
         registry = Registry([MODULES])
-        self.plan = plan(directory, text, extra=extra, selection=selection)
+        self.plan = plan(directory, text, extra=extra, selection=selection, hosts=hosts)
         self.redactor = Redactor()
         bus = Bus(self.redactor, [self])
         given = extra or {}
@@ -170,10 +188,22 @@ class Rig:
         links = cast("Links", self.boards)
         self.worker = Worker(links, registry, self.templates, bus.tell)
         fleet = SerialFleet(self.worker.perform)
+        self.lanes = fleet.lanes
         self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, past or {})
         self.predictor = Predictor(self.stage, registry, bus.tell, unknown or {})
         approvals = Approvals(self.person, bus.tell, yes=yes)
-        self.changes = Changes(self.stage, self.predictor, approvals, bus.tell, check=check)
+        self.changes = Changes(self.stage, self.predictor, approvals, bus.tell)
+        self.revived = 0
+        self.halt = Halt(lambda: None, self._revive)
+        budget = Budget(self.plan.playbook.text.max_fail, len(self.plan.hosts_of("mitigate")))
+        walk = Walk(
+            self.stage, self.changes, self.halt, budget, bus.tell, lambda t, _: t.name not in leave
+        )
+        self.course = Course(check=check)
+        self.phases = Phases(self.stage, self.changes, walk, self.halt, bus.tell, self.course)
+
+    def _revive(self) -> None:
+        self.revived += 1
 
     def tell(self, event: Event) -> None:
         """As a sink."""
@@ -185,7 +215,7 @@ class Rig:
 
     def mitigate(self) -> None:
         """Run the phase."""
-        self.changes.run("mitigate", self.plan.phases["mitigate"], lambda: False)
+        self.phases.run("mitigate")
 
     def puts(self, host: str) -> list[str]:
         """What was changed there."""
@@ -198,11 +228,12 @@ def plan(
     *,
     extra: Mapping[str, Any] | None = None,
     selection: Selection | None = None,
+    hosts: Sequence[str] = ("h1", "h2"),
 ) -> Plan:
-    """A playbook for h1 and h2, laid over them."""
+    """A playbook for these hosts, laid over them."""
     path = directory / "book.yml"
     path.write_text("name: Book\nhosts: all\n" + textwrap.dedent(text))
-    inventory = inventories.load(["h1,h2,"], playbook_dir=directory)
+    inventory = inventories.load([f"{','.join(hosts)},"], playbook_dir=directory)
     names = inventory.names() | (extra or {}).keys()
     [playbook] = load([path], Registry([MODULES]), inventory_names=frozenset(names))
     scope = Scope(extra or {}, playbook.text.vars, Templates())

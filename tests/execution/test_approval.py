@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def proposal(host: str, approve: Approve = "ask", item: str | None = None) -> Proposal:
-    return Proposal(("mitigate.1", host, item), "End it", change(), approve)
+    return Proposal(("mitigate.1", host, item), "End it", host, change(), approve)
 
 
 def settled(

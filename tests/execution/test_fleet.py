@@ -1,6 +1,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
@@ -22,11 +23,15 @@ def test_every_order_is_performed_once() -> None:
     )
 
 
-def test_a_lane_runs_in_order_and_ends_at_its_first_failure() -> None:
+def test_a_lane_of_actions_ends_at_its_first_failure() -> None:
     def perform(asked: Order) -> Outcome:
         return outcome(asked, "failed" if asked.task.name == "b" else "ok")
 
-    assert run(perform, [[order("h", "a"), order("h", "b"), order("h", "c")]]) == ["h.a", "h.b"]
+    def ends(kind: Literal["probe", "action"]) -> list[str]:
+        return run(perform, [[order("h", name, kind=kind) for name in "abc"]])
+
+    assert ends("action") == ["h.a", "h.b"]
+    assert ends("probe") == ["h.a", "h.b", "h.c"]
 
 
 def test_a_lane_goes_on_where_the_task_says_so() -> None:
@@ -70,6 +75,30 @@ def test_no_more_hosts_at_a_time_than_forks() -> None:
     lanes = [[order(f"h{h}", f"t{t}")] for h in range(9) for t in range(3)]
     assert len(run(perform, lanes, forks=2)) == 27
     assert most == 2
+
+
+def test_a_throttle_holds_back_its_own_task_only() -> None:
+    busy: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    lock = threading.Lock()
+    free = threading.Barrier(4, timeout=20)
+
+    def perform(asked: Order) -> Outcome:
+        name = asked.task.name
+        with lock:
+            busy[name] += 1
+            most[name] = max(most[name], busy[name])
+        if name == "free":
+            free.wait()  # all four at once, however many of the other wait
+        with lock:
+            busy[name] -= 1
+        return outcome(asked)
+
+    lanes = [[order(f"h{h}", "held", throttle=2)] for h in range(8)]
+    lanes += [[order(f"h{h}", "free")] for h in range(4)]
+    assert len(run(perform, lanes, forks=8)) == 12
+    assert most["held"] <= 2
+    assert most["free"] == 4
 
 
 def test_after_a_cancel_nothing_new_begins() -> None:

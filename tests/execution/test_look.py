@@ -21,7 +21,7 @@ def looked(
 ) -> tuple[Rig, TaskEnded]:
     rig = Rig(tmp_path, TASK.format(keywords))
     rig.boards["h1"].surprise("look", *surprises)
-    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    rig.stage.run("resolve", rig.plan.tasks("resolve"))
     [ended] = rig.told(TaskEnded)
     return rig, ended
 
@@ -65,7 +65,7 @@ def test_an_expectation_that_cannot_be_judged_yet_is_asked_again(tmp_path: Path)
     keywords = "within: 30s, every: 10ms, expect: \"{'on': 1}[result.position]\""
     rig = Rig(tmp_path, TASK.format(keywords))
     rig.boards["h1"].switches = Turning(main="off")
-    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    rig.stage.run("resolve", rig.plan.tasks("resolve"))
     [ended] = rig.told(TaskEnded)
     assert ended.status == "ok"
     assert [look.holds for look in rig.told(Looked)] == [False, True]
@@ -101,10 +101,18 @@ def test_what_was_expected_is_said(tmp_path: Path, expect: str | list[str], mess
     assert (ended.status, ended.message, ended.result["finding"]) == ("failed", message, True)
 
 
+def test_what_cannot_be_judged_for_want_of_a_value_is_the_modules_finding(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, TASK.format("expect: \"{'off': 1}[result.position] < 5\""))
+    rig.boards["h1"].switches["main"] = "broken"
+    rig.stage.run("resolve", rig.plan.tasks("resolve"))
+    [ended] = rig.told(TaskEnded)
+    assert (ended.status, ended.message, ended.summary) == ("failed", "it is broken", "broken")
+
+
 def test_an_expectation_replaces_the_modules_own(tmp_path: Path) -> None:
     rig = Rig(tmp_path, TASK.format("expect: result.position == 'broken'"))
     rig.boards["h1"].switches["main"] = "broken"
-    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    rig.stage.run("resolve", rig.plan.tasks("resolve"))
     [ended] = rig.told(TaskEnded)
     assert ended.status == "ok"
 
@@ -115,6 +123,59 @@ def test_times_may_be_templates(tmp_path: Path) -> None:
         TASK.format('within: "{{ patience }}", every: 10ms, expect: false'),
         extra={"patience": "20ms"},
     )
-    rig.stage.run("resolve", rig.plan.phases["resolve"])
+    rig.stage.run("resolve", rig.plan.tasks("resolve"))
     [ended] = rig.told(TaskEnded)
     assert ended.message == "expected False (not within 0.02 s)"
+
+
+def test_it_looks_until_the_condition_holds(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        "resolve:\n  - {name: Up, hosts: h1, look: main, until: seen.position == 'on',"
+        " retries: 5, delay: 0.01, register: seen}\n",
+    )
+
+    def put_on(command: str) -> None:
+        if len(rig.boards["h1"].log) == 3:
+            rig.boards["h1"].switches["main"] = "on"
+        assert command == "look main"
+
+    rig.boards["h1"].then = put_on
+    [outcome] = rig.stage.run("resolve", rig.plan.tasks("resolve"))
+    assert (outcome.status, outcome.result["position"]) == ("ok", "on")
+    assert [(e.look, e.total, e.mode) for e in rig.told(Looked)] == [
+        (1, 6, "until"),
+        (2, 6, "until"),
+        (3, 6, "until"),
+    ]
+
+
+def test_it_gives_up_after_so_many_looks(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        "resolve:\n  - {hosts: h1, look: main, until: result.position == 'on', retries: 2,"
+        " delay: 0}\n",
+    )
+    [outcome] = rig.stage.run("resolve", rig.plan.tasks("resolve"))
+    assert outcome.failed
+    assert outcome.message == "not until result.position == 'on' (looked 3 times)"
+
+
+@pytest.mark.parametrize(
+    ("position", "words", "status"),
+    [
+        ("broken", "failed_when: false", "ok"),
+        ("on", "failed_when: seen.position == 'on'", "failed"),
+        ("on", "failed_when: [result.position == 'on', result.position == 'off']", "ok"),
+        ("on", "failed_when: false\n    expect: result.position == 'off'", "failed"),
+    ],
+)
+def test_a_task_says_itself_what_a_failure_is(
+    tmp_path: Path, position: str, words: str, status: str
+) -> None:
+    rig = Rig(
+        tmp_path, f"resolve:\n  - hosts: h1\n    look: main\n    register: seen\n    {words}\n"
+    )
+    rig.boards["h1"].switches["main"] = position
+    [outcome] = rig.stage.run("resolve", rig.plan.tasks("resolve"))
+    assert outcome.status == status

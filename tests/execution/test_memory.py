@@ -40,7 +40,7 @@ def test_what_was_registered_belongs_to_its_host(tmp_path: Path) -> None:
     rig = Rig(tmp_path, BOOK)
     rig.boards["h1"].switches = {"main": "on", "second": "broken"}
     rig.boards["h2"].switches = {"main": "off", "second": "off"}
-    for task in rig.plan.phases["investigate"]:
+    for task in rig.plan.tasks("investigate"):
         rig.stage.run("investigate", [task])
     h1, h2 = rig.memory.scope("h1"), rig.memory.scope("h2")
     assert (h1["seen"]["position"], h2["seen"]["position"]) == ("on", "off")

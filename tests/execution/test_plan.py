@@ -27,7 +27,7 @@ resolve:
 
 def selected(tmp_path: Path, **selection: str | tuple[str, ...]) -> list[str]:
     found = plan(tmp_path, BOOK, selection=Selection(**selection))  # type: ignore[arg-type]
-    return [task.name for tasks in found.phases.values() for task in tasks]
+    return [task.name for phase in found.phases for task in found.tasks(phase)]
 
 
 def test_a_task_runs_on_the_playbooks_hosts_or_its_own(tmp_path: Path) -> None:
@@ -91,3 +91,60 @@ def test_hosts_may_come_from_inputs_and_have_a_place(tmp_path: Path) -> None:
     assert plan(tmp_path, book, extra={"where": "h2"}).grid["investigate.1"] == ("h2",)
     with pytest.raises(InputError, match=r'book\.yml:5:5: hosts: no host .* named "h9"'):
         plan(tmp_path, book, extra={"where": "h9"})
+
+
+BLOCKS = """
+mitigate:
+  - name: Some
+    tags: some
+    block: [{name: In, look: main, register: seen}, {name: Deep, tags: deep, look: main}]
+    always: [{name: Last, tags: last, look: main}]
+  - {name: After, when: seen.position, look: main}
+  - {block: [{name: Else, tags: never, look: main}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("tags", "names"),
+    [
+        ((), ["In", "Deep", "Last", "After"]),
+        (("some",), ["In", "Deep", "Last"]),
+        (("deep",), ["Deep"]),
+        (("last",), ["Last"]),
+    ],
+)
+def test_tags_choose_within_blocks(tmp_path: Path, tags: tuple[str, ...], names: list[str]) -> None:
+    found = plan(tmp_path, BLOCKS, selection=Selection(tags=tags))
+    assert [task.name for task in found.tasks("mitigate")] == names
+    assert len(found.phases["mitigate"]) == 1 + ("After" in names)
+
+
+def test_the_first_task_may_stand_in_a_block(tmp_path: Path) -> None:
+    text = BLOCKS.replace("when: seen.position, ", "")
+    found = plan(tmp_path, text, selection=Selection(start_at="D*p"))
+    assert [task.name for task in found.tasks("mitigate")] == ["Deep", "Last", "After"]
+
+
+def test_what_is_passed_over_cannot_be_needed(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        plan(tmp_path, BLOCKS, selection=Selection(start_at="After"))
+    [problem] = caught.value.problems
+    assert problem.line == 9
+    assert problem.message == '"seen" is registered by "In", passed over'
+    assert problem.hint == "start before that, or go on with an earlier run: quell resume"
+
+
+def test_a_delegate_must_be_a_host(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match='delegate_to: no host is named "h3"'):
+        plan(tmp_path, "mitigate: [{look: main, delegate_to: h3}]\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "delegates"),
+    [("localhost", ("localhost",)), ("'{{ x }}'", ("h1", "h2", "localhost"))],
+)
+def test_delegates_are_reached_too(tmp_path: Path, said: str, delegates: tuple[str, ...]) -> None:
+    text = f"vars: {{x: h1}}\nmitigate: [{{look: main, hosts: h1, delegate_to: {said}}}]\n"
+    found = plan(tmp_path, text)
+    assert found.delegates == delegates
+    assert (found.every_host(), found.reached()) == (("h1", "h2"), ("h1", "h2", "localhost"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.errors import Unreachable
+import pytest
+
+from engine.errors import ApprovalNeeded, Unreachable
 from engine.events import TaskEnded, TaskStarted, WaveEnded
 from tests.execution.rig import Rig
 from tests.journal.events import task as past_task
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(rig: Rig, phase: str = "investigate") -> dict[tuple[str, str, str | None], str]:
-    tasks = rig.plan.phases[phase]  # type: ignore[index]
+    tasks = rig.plan.tasks(phase)  # type: ignore[arg-type]
     rig.stage.run(phase, tasks)  # type: ignore[arg-type]
     return {(e.name, e.host, e.item): e.status for e in rig.told(TaskEnded)}
 
@@ -85,12 +87,15 @@ def test_failures_are_evidence_in_investigate(tmp_path: Path) -> None:
 
 
 def test_a_failure_in_mitigate_takes_the_host_out_of_it(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, "mitigate:\n  - {name: Look, look: main}\n  - {name: On, switch: 'on'}\n")
+    rig = Rig(
+        tmp_path,
+        "mitigate:\n  - {name: Look, look: main}\n  - {name: On, switch: 'on'}\n",
+        answers=[None],
+    )
     rig.boards["h1"].surprise("look", 1)
-    rig.stage.run("mitigate", rig.plan.phases["mitigate"][:1])
+    with pytest.raises(ApprovalNeeded, match="1 change waits for a yes on h2"):
+        rig.mitigate()
     assert rig.memory.stopped == {"h1"}
-    cells = rig.stage.cells("mitigate", rig.plan.phases["mitigate"][1:])
-    assert [host for _, host in cells] == ["h2"]
 
 
 def test_ignore_errors_keeps_the_host_in(tmp_path: Path) -> None:
@@ -113,3 +118,85 @@ def test_what_ended_before_is_not_run_again_but_counts_and_is_known(tmp_path: Pa
     assert rig.boards["h1"].log == []
     assert rig.memory.scope("h1")["seen"] == {"position": "broken"}
     assert rig.memory.recap["h1"]["ok"] == 1
+
+
+def test_a_loop_names_numbers_and_labels_its_items(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        """
+        investigate:
+          - name: "Look {{ n }}"
+            hosts: h1
+            loop: [{name: main, secret: hush}, {name: b, secret: hush}]
+            loop_control: {loop_var: each, index_var: n, label: "{{ each.name }}"}
+            look: "{{ each.name }}"
+        """,
+    )
+    rig.boards["h1"].switches["b"] = "off"
+    assert list(run(rig)) == [("Look 0", "h1", "main"), ("Look 1", "h1", "b")]
+
+
+def test_items_wait_for_one_another_where_there_is_a_pause(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        "investigate:\n  - {hosts: h1, loop: [main, gone, main], look: '{{ item }}',"
+        " loop_control: {pause: 10ms}}\n",
+    )
+    rig.boards["h1"].switches["gone"] = "broken"
+    assert list(run(rig).values()) == ["ok", "finding", "ok"]
+    [orders] = rig.lanes
+    assert [order.pause for order in orders] == [0, 0.01, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("status", "keyword", "stops"),
+    [
+        (1, "ignore_errors", False),
+        (Unreachable("gone"), "ignore_errors", True),
+        (Unreachable("gone"), "ignore_unreachable", False),
+        (1, "ignore_unreachable", True),
+    ],
+)
+def test_what_is_ignored_is_said(
+    tmp_path: Path, status: Exception | int, keyword: str, *, stops: bool
+) -> None:
+    rig = Rig(tmp_path, f"mitigate:\n  - {{name: Look, {keyword}: true, look: main}}\n")
+    rig.boards["h1"].surprise("look", status)
+    rig.mitigate()
+    assert rig.memory.stopped == ({"h1"} if stops else set())
+    assert rig.memory.recap["h1"]["ignored"] == (0 if stops else 1)
+
+
+def test_what_is_not_to_be_logged_is_not_told_but_why_it_failed_is(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        """
+        investigate:
+          - {name: Hidden, hosts: h1, no_log: true, look: main, register: seen}
+          - {name: Wrong, hosts: h1, no_log: true, look: main, expect: result.position == 'on'}
+        """,
+    )
+    rig.boards["h1"].switches["main"] = "s3cret"
+    run(rig)
+    hidden, wrong = rig.told(TaskEnded)
+    assert hidden.result["position"] == "********"
+    assert hidden.summary == "(not shown: no_log)"
+    assert wrong.message == "expected result.position == 'on'"
+    assert rig.memory.data("h1")["seen"]["position"] == "s3cret"
+
+
+def test_a_value_that_is_not_to_be_logged_is_masked_everywhere(tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        """
+        investigate:
+          - {hosts: h1, no_log: [seen.position, result.nothing], look: main, register: seen}
+          - {name: "Then {{ seen.position }}", hosts: h1, look: second}
+        """,
+    )
+    rig.boards["h1"].switches.update(main="s3cret", second="s3cret")
+    for phase_task in rig.plan.tasks("investigate"):
+        rig.stage.run("investigate", [phase_task])
+    first, second = rig.told(TaskEnded)
+    assert (first.result["position"], first.summary) == ("********", "********")
+    assert (second.name, second.result["position"]) == ("Then ********", "********")

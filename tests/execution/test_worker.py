@@ -42,7 +42,7 @@ mitigate:
 
 def look(rig: Rig) -> TaskEnded:
     """What comes of looking on h1."""
-    rig.stage.run("investigate", rig.plan.phases["investigate"])
+    rig.stage.run("investigate", rig.plan.tasks("investigate"))
     return only(rig)
 
 
@@ -97,7 +97,7 @@ def test_what_is_not_as_expected_is_a_finding_or_a_failure(
 ) -> None:
     rig = Rig(tmp_path, LOOK.replace("investigate", phase))
     rig.boards["h1"].switches["main"] = "broken"
-    rig.stage.run(phase, rig.plan.phases[phase])
+    rig.stage.run(phase, rig.plan.tasks(phase))
     assert (only(rig).status, only(rig).message) == (status, "it is broken")
     assert only(rig).result["finding"] is True
 
@@ -251,3 +251,21 @@ def test_an_interruption_is_over_before_what_must_follow() -> None:
     assert links.over
     done.set()
     thread.join()
+
+
+@pytest.mark.parametrize(
+    ("words", "stuck", "status"),
+    [
+        ("failed_when: result.put == 'on'", False, "failed"),
+        ("failed_when: result.put == 'off'", False, "changed"),
+    ],
+)
+def test_an_action_may_say_itself_what_a_failure_is(
+    tmp_path: Path, words: str, *, stuck: bool, status: str
+) -> None:
+    rig = Rig(tmp_path, f"mitigate:\n  - switch: 'on'\n    hosts: h1\n    {words}\n", yes=True)
+    if stuck:
+        rig.boards["h1"].surprise("put", 1)
+    rig.mitigate()
+    [event] = rig.told(TaskEnded)
+    assert event.status == status

@@ -51,6 +51,7 @@ class FakeConnection:
         *,
         stdin: bytes = b"",
         timeout: float,
+        keep: int | None = None,
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
@@ -60,7 +61,7 @@ class FakeConnection:
         status, out, err = self.answer[min(len(self.commands), len(self.answer) - 1)]
         self.commands.append(command)
         self.given.append(stdin)
-        return Finished(status, _output(out), _output(err), 0.25)
+        return Finished(status, _output(out, keep), _output(err), 0.25)
 
     def dial(self, address: Address, *, timeout: float) -> socket.socket:
         del address, timeout
@@ -85,9 +86,9 @@ class FakeConnection:
         pass
 
 
-def _output(text: str) -> Output:
-    data = text.encode()
-    return Output(data, size=len(data))
+def _output(text: str, keep: int | None = None) -> Output:
+    data = text.encode("utf-8", "surrogateescape")
+    return Output(data[:keep], size=len(data))
 
 
 def target(connection: Connection, *, within: float = 30) -> Target:

@@ -7,15 +7,12 @@ import json
 import socket
 import threading
 import time
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -72,7 +69,16 @@ def http_server(context: ssl.SSLContext | None = None) -> Iterator[str]:
     `/status/N`, `/body/SIZE`, `/json`, `/redirect/PATH`, `/slow/SECONDS` and `/bytes/HEX` do as
     they are called; anything else tells what was asked.
     """
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    with serving(_Handler, context) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(
+    handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None = None
+) -> Iterator[str]:
+    """A server with such a handler on a free port of the loopback; gives its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -109,36 +115,3 @@ def saying(*parts: bytes, pause: float = 0.0) -> Iterator[str]:
             listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         thread.join()
-
-
-def certificate(directory: Path) -> Path:
-    """A self-signed certificate for 127.0.0.1 with its key, in one PEM file."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path = directory / "certificate.pem"
-    pem = serialization.Encoding.PEM
-    private = serialization.PrivateFormat.PKCS8
-    path.write_bytes(
-        made.public_bytes(pem) + key.private_bytes(pem, private, serialization.NoEncryption())
-    )
-    return path

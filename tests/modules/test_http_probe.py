@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,9 +8,10 @@ import pytest
 from engine.contract import ModuleFailed
 from engine.errors import LinkLost, Unreachable
 from tests.lab.ports import free_port
+from tests.modules.certificates import Authority
 from tests.modules.fakes import FakeConnection, here, target
 from tests.modules.sequence import module, probe
-from tests.modules.servers import certificate, http_server, saying
+from tests.modules.servers import http_server, saying
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,14 +188,12 @@ def test_headers_that_drip_are_no_answer() -> None:
 
 
 def test_tls_is_checked_unless_said_otherwise(tmp_path: Path) -> None:
-    pem = certificate(tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pem)
-    with http_server(context) as url:
+    authority = Authority(tmp_path)
+    with http_server(authority.issue("127.0.0.1")) as url:
         outcome = ask(f"{url}/json")
         assert outcome.seen["status"] is None
         assert "certificate verify failed" in outcome.seen["error"]
-        assert ask(f"{url}/json", ca=str(pem)).seen["status"] == 200
+        assert ask(f"{url}/json", ca=str(authority.path)).seen["status"] == 200
         assert ask(f"{url}/json", verify=False).seen["status"] == 200
 
 

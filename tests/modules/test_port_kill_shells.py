@@ -7,68 +7,25 @@ import shutil
 import signal
 import socket
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import structs
 
-from engine.connections.base import Argv, Finished, Output, Script
 from engine.contract import GuardRefused, ModuleFailed
 from tests.lab.ports import free_port
-from tests.modules.fakes import FakeConnection, target
+from tests.modules.fakes import target
 from tests.modules.listening import listener
 from tests.modules.sequence import act, module
+from tests.modules.shells import SHELLS, Shell, tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from engine.connections.base import Become, Listener
-
 pytestmark = pytest.mark.lab
 
 TOOLS = ["cat", "cut", "grep", "id", "ls", "sed", "sleep", "sort", "tr"]
-SHELLS = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("busybox", "sh")}
-
-
-@dataclass
-class Shell(FakeConnection):
-    """This machine through a shell of our choice, with the tools of our choice."""
-
-    through: tuple[str, ...] = ("dash",)
-    path: str = ""
-
-    def run(
-        self,
-        command: Argv | Script,
-        *,
-        stdin: bytes = b"",
-        timeout: float,
-        become: Become | None = None,
-        listener: Listener | None = None,
-    ) -> Finished:
-        del become, listener, stdin
-        assert isinstance(command, Script)
-        argv = [str(shutil.which(self.through[0])), *self.through[1:], "-s", "--", *command.args]
-        done = subprocess.run(
-            argv,
-            input=command.text.encode(),
-            env={"PATH": self.path},
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-        out, err = (Output(text, size=len(text)) for text in (done.stdout, done.stderr))
-        return Finished(done.returncode, out, err, 0)
-
-
-def tools(directory: Path, names: list[str], program: str = "") -> str:
-    for name in names:
-        (directory / name).symlink_to(program or str(shutil.which(name)))
-    return str(directory)
-
-
 KITS = ["with ss", "without ss", "busybox"]
 
 

@@ -1,0 +1,119 @@
+"""One phase: what is before its first action at once, the rest once approved, batch by batch."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from engine.events import BatchStarted, PhaseEnded, PhaseStarted
+from engine.execution.batches import batches
+from engine.language.model import acts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from engine.events import Event
+    from engine.execution.change import Changes
+    from engine.execution.ending import Course
+    from engine.execution.halt import Halt
+    from engine.execution.stage import Stage
+    from engine.execution.walk import Walk
+    from engine.language.keywords import Phase
+    from engine.language.model import Node
+
+
+class Phases:
+    """Runs the phases of a plan, one at a time."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        changes: Changes,
+        walk: Walk,
+        halt: Halt,
+        tell: Callable[[Event], None],
+        course: Course,
+    ) -> None:
+        """Put together by `assemble`; what decides the run's end is noted in `course`."""
+        self._stage = stage
+        self._changes = changes
+        self._walk = walk
+        self._halt = halt
+        self._tell = tell
+        self._course = course
+
+    def run(self, phase: Phase) -> None:
+        """Run one phase, as far as the plan has it.
+
+        Raises:
+            GuardRefused: a guard forbids a change; nothing was changed.
+            ApprovalNeeded: nobody said yes; nothing was changed.
+        """
+        plan = self._stage.plan
+        tasks = plan.tasks(phase)
+        if not tasks:
+            return
+        why_not = self._passed_over(phase)
+        before = "ended before" if self._stage.ended_before(tasks) else ""
+        hosts = plan.hosts_of(phase)
+        note = why_not or before
+        self._tell(PhaseStarted(phase=phase, tasks=len(tasks), hosts=len(hosts), note=note))
+        started = time.monotonic()
+        try:
+            if not why_not:
+                self._run(phase, plan.phases[phase], hosts)
+        finally:
+            self._tell(PhaseEnded(phase=phase, seconds=round(time.monotonic() - started, 3)))
+
+    def _run(self, phase: Phase, nodes: Sequence[Node], hosts: Sequence[str]) -> None:
+        """Run the phase: what is before the first action at once, the rest once approved."""
+        first = next((n for n, node in enumerate(nodes) if acts(node)), len(nodes))
+        failed = self._walk.go(phase, nodes[:first], frozenset(hosts))
+        left = [host for host in hosts if phase != "mitigate" or host not in failed]
+        rest = nodes[first:]
+        if phase == "resolve":
+            self._resolved()
+        if not rest or not left or (self._halt.stops and phase != "always"):
+            return
+        self._changes.predict(phase, rest, left)
+        self._course.predicted = self._changes.predicted
+        if self._course.check or (self._halt.stops and phase != "always"):
+            return
+        self._changes.ask()
+        self._in_batches(phase, rest, left)
+
+    def _in_batches(self, phase: Phase, nodes: Sequence[Node], hosts: Sequence[str]) -> None:
+        text = self._stage.plan.playbook.text
+        found = batches(hosts, text.serial if phase == "mitigate" else None)
+        for number, batch in enumerate(found, 1):
+            if len(found) > 1:
+                self._tell(BatchStarted(number=number, of=len(found), hosts=list(batch)))
+            failed = self._walk.go(phase, nodes, frozenset(batch))
+            if failed and number < len(found) and text.max_fail is None:
+                self._walk.stop(f"batch {number} of {len(found)} failed on {names(failed)}")
+            if self._halt.stops and phase != "always":
+                return
+
+    def _resolved(self) -> None:
+        self._course.not_resolved += [
+            f"{o.order.name} on {o.order.host}: {o.message}"
+            for o in self._walk.unforgiven
+            if o.order.phase == "resolve"
+        ]
+        self._course.resolve_held = not self._course.not_resolved
+
+    def _passed_over(self, phase: Phase) -> str:
+        if phase == "resolve" and self._course.check:
+            return "not looked at in check mode"
+        if phase == "resolve" and self._stage.memory.stopped:
+            stopped = names(self._stage.memory.stopped)
+            self._course.not_resolved.append(f"the mitigation failed on {stopped}")
+            return f"not looked at: the mitigation failed on {stopped}"
+        if phase == "acknowledge" and self._course.check:
+            return "nothing is acknowledged in check mode"
+        return ""
+
+
+def names(hosts: Iterable[str]) -> str:
+    """Hosts, as a message names them."""
+    return ", ".join(sorted(hosts))
