@@ -8,6 +8,7 @@ QuellError
 │   ├── LinkLost        2   the link died under a command or stream: it may have run
 │   ├── DeadlineExceeded 2  the time was over; the remote side was ended
 │   ├── DialRefused     2   the host answers, but what we dialled from it does not
+│   ├── BecomeRefused   2   the host does not let us act as the account; nothing was run
 │   └── ModuleFailed    2   the module's own word, with what it found
 ├── ApprovalNeeded      3   stopped before any change, for want of a yes
 ├── GuardRefused        5   blast radius, protected target, lock, cool-down
@@ -111,6 +112,10 @@ class DeadlineExceeded(HostError):
 
 class DialRefused(HostError):
     """The host was reached, but the address dialled from it refused: closed port, no such name."""
+
+
+class BecomeRefused(HostError):
+    """We may not act as the account that was asked for, or cannot; nothing was run."""
 
 
 class ModuleFailed(HostError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.accounts import add_accounts
 from tests.lab.lab import Host, Lab
 from tests.lab.team import TeamServer
 
@@ -42,3 +43,10 @@ def team_server() -> Iterator[TeamServer]:
     """A PostgreSQL server for journals, on the controller's own loopback."""
     with TeamServer() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def lab_accounts(lab: Lab) -> Lab:
+    """The lab with accounts on the first host that may become others."""
+    add_accounts(lab.h1)
+    return lab

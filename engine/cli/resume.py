@@ -35,6 +35,9 @@ from engine.cli.paths import absolute
     help="Inputs that were secret: they are in no journal.",
 )
 @click.option("-k", "--ask-pass", is_flag=True, help="Ask for the SSH password.")
+@click.option(
+    "-K", "--ask-become-pass", is_flag=True, help="Ask for the password of sudo and its like."
+)
 @click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
 @click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
 @journal_option
@@ -48,6 +51,7 @@ def command(run: str, **said: Any) -> int:
     """
     from engine.cli import session
     from engine.cli.extra import extra_vars
+    from engine.cli.passwords import asked
     from engine.execution.resuming import Elsewhere
 
     elsewhere = Elsewhere(
@@ -58,15 +62,12 @@ def command(run: str, **said: Any) -> int:
         private_key=said["private_key"] and absolute(said["private_key"]),
         secrets=extra_vars(said["extra_vars"]),
     )
-    password = None
-    if said["ask_pass"]:
-        password = click.prompt("SSH password", hide_input=True, err=True)
     manner = session.Manner(
         yes=said["yes"],
         json=said["as_json"],
         verbosity=said["verbose"],
         diff=said["diff"],
         journal=said["journal"],
-        password=password,
+        passwords=asked(ssh=said["ask_pass"], become=said["ask_become_pass"]),
     )
     return session.go_on(run, manner, elsewhere, accept=said["changed_files"])

@@ -9,6 +9,7 @@ import click
 
 from engine.cli.journal_option import journal_option
 from engine.cli.paths import absolute
+from engine.connections.become import METHODS
 from engine.execution.options import FORKS
 
 _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
@@ -50,6 +51,16 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 @click.option("-u", "--user", help="The account on the hosts, where the inventory names none.")
 @click.option("-k", "--ask-pass", is_flag=True, help="Ask for the SSH password.")
 @click.option("--private-key", "--key-file", type=click.Path(), help="The SSH key, likewise.")
+@click.option("-b", "--become", is_flag=True, help="Act on the hosts as another account.")
+@click.option("--become-user", metavar="USER", help="As which one, where nothing else is said.")
+@click.option(
+    "--become-method",
+    type=click.Choice(METHODS),
+    help="How to get there, likewise; sudo unless said.",
+)
+@click.option(
+    "-K", "--ask-become-pass", is_flag=True, help="Ask for the password of sudo and its like."
+)
 @click.option(
     "-T",
     "--timeout",
@@ -73,6 +84,7 @@ def command(playbook: str, **said: Any) -> int:
     """Run PLAYBOOK: investigate, classify, predict, ask, mitigate, verify, resolve."""
     from engine.cli import session
     from engine.cli.extra import extra_vars
+    from engine.cli.passwords import asked
     from engine.execution.options import Options
 
     options = Options(
@@ -86,15 +98,15 @@ def command(playbook: str, **said: Any) -> int:
         skip_tags=_split(said["skip_tags"]),
         forks=said["forks"],
         user=said["user"],
+        become=said["become"],
+        become_user=_account(said["become_user"]),
+        become_method=said["become_method"],
         private_key=said["private_key"] and absolute(said["private_key"]),
         timeout=said["timeout"],
         module_path=[absolute(path) for path in said["module_path"]],
         start_at_task=said["start_at_task"],
         detailed_exitcode=said["detailed_exitcode"],
     )
-    password = None
-    if said["ask_pass"]:
-        password = click.prompt("SSH password", hide_input=True, err=True)
     lists = [name for name in ("hosts", "tasks", "tags") if said[f"list_{name}"]]
     if said["syntax_check"] or lists:
         from engine.cli import listing
@@ -107,9 +119,17 @@ def command(playbook: str, **said: Any) -> int:
         diff=said["diff"],
         step=said["step"],
         journal=said["journal"],
-        password=password,
+        passwords=asked(ssh=said["ask_pass"], become=said["ask_become_pass"]),
     )
     return session.start(options, manner)
+
+
+def _account(name: str | None) -> str | None:
+    from engine.connections.become import is_account
+
+    if name is not None and not is_account(name):
+        raise click.BadParameter(f"{name!r} is no account's name", param_hint="--become-user")
+    return name
 
 
 def _limit(limit: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
 from engine.cli.heeding import Heeder
 from engine.cli.jsonl import json_line
+from engine.cli.passwords import Passwords
 from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
 from engine.cli.style import is_terminal, wants_colour
@@ -51,7 +52,7 @@ class Manner:
         diff: show each change's before and after.
         step: ask before each task.
         journal: its URL; None for the user's own.
-        password: for SSH, from the prompt of `-k`.
+        passwords: from the prompts of `-k` and `-K`.
     """
 
     yes: bool = False
@@ -60,7 +61,7 @@ class Manner:
     diff: bool = False
     step: bool = False
     journal: str | None = None
-    password: str | None = None
+    passwords: Passwords = field(default_factory=Passwords)
 
 
 def start(options: Options, manner: Manner) -> int:
@@ -73,7 +74,7 @@ def start(options: Options, manner: Manner) -> int:
         InputError: something is wrong with what was given; no host was contacted.
         JournalError: what happens could not be recorded; nothing more was sent.
     """
-    prepared = prepare(options, password=manner.password)
+    prepared = _prepared(options, manner)
     run_id = new_run_id()
     with open_journal(manner.journal) as journal, journal.begin(run_id) as recorder:
         return _execute(prepared, run_id, recorder, manner, None)
@@ -99,10 +100,14 @@ def go_on(run: str, manner: Manner, elsewhere: Elsewhere, *, accept: bool = Fals
             so_far = progress(journal.events(run_id))
             if so_far.ended is not None and so_far.ended.outcome in ("resolved", "done", "checked"):
                 raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
-            options = options_of(so_far, elsewhere)
-            prepared = prepare(options, password=manner.password)
+            prepared = _prepared(options_of(so_far, elsewhere), manner)
             going_on = resumption(so_far, prepared, accept=accept)
             return _execute(prepared, run_id, recorder, manner, going_on)
+
+
+def _prepared(options: Options, manner: Manner) -> Prepared:
+    given = manner.passwords
+    return prepare(options, password=given.ssh, become_password=given.become)
 
 
 def _execute(

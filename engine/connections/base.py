@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OsFamily = Literal["linux", "macos", "windows", "posix"]
 ShellType = Literal["sh", "cmd", "powershell"]
+BecomeMethod = Literal["sudo", "su", "doas"]
 
 OUTPUT_HEAD = 256 * 1024
 OUTPUT_TAIL = 256 * 1024
@@ -84,7 +85,7 @@ class Become:
     """
 
     user: str = "root"
-    method: Literal["sudo", "su", "doas"] = "sudo"
+    method: BecomeMethod = "sudo"
     password: str | None = field(default=None, repr=False)
 
 
@@ -209,25 +210,32 @@ class Connection(Protocol):
         Raises:
             Unreachable: there is no link; nothing was sent.
             LinkLost: the link died; it may have run.
+            BecomeRefused: the host does not let us act as the account; nothing was run.
             DeadlineExceeded: the time was over.
         """
         ...
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
         """A real, connected socket to an address as seen from the host.
 
         Args:
             address: where to.
             timeout: seconds for the connect; the socket is left in blocking mode.
+            become: as another account; a TCP address is the same for all of them.
 
         Raises:
             Unreachable: there is no link.
             DialRefused: the address refused or does not exist, in the host's own words.
+            BecomeRefused: the host does not let us act as the account.
             DeadlineExceeded: the time was over.
         """
         ...
 
-    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
+    def forward(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> AbstractContextManager[str]:
         """A unix socket on the controller that leads to `address`, while the context lasts.
 
         For clients that want a path and not a socket (libpq, the Docker SDK). It dials once
@@ -239,20 +247,22 @@ class Connection(Protocol):
         """
         ...
 
-    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
+    def put(
+        self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
+    ) -> None:
         """Write a file on the host: whole or not at all (a temporary name, then a rename).
 
         Raises:
-            Unreachable, LinkLost, DeadlineExceeded: as `run`.
+            Unreachable, LinkLost, BecomeRefused, DeadlineExceeded: as `run`.
             HostError: the host's own word, such as no space or no permission.
         """
         ...
 
-    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
+    def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
         """The first `limit` bytes of a file on the host.
 
         Raises:
-            Unreachable, LinkLost, DeadlineExceeded: as `run`.
+            Unreachable, LinkLost, BecomeRefused, DeadlineExceeded: as `run`.
             HostError: no such file, no permission.
         """
         ...

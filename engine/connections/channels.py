@@ -11,7 +11,10 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_CHANNEL_WINDOW_ADJUST
 
 if TYPE_CHECKING:
-    from engine.connections.output import Marked
+    from engine.connections.output import Ending
+
+_NO_ECHO = b"\x35\0\0\0\0\x48\0\0\0\0\0"
+"""RFC 4254, 8: neither ECHO nor ONLCR; the end."""
 
 
 @dataclass(slots=True)
@@ -23,7 +26,7 @@ class Drain:
     """
 
     channel: Any
-    sink: Marked
+    sink: Ending
     ended: threading.Event
 
     def feed(self, data: bytes) -> None:
@@ -44,14 +47,24 @@ class Drain:
             self.ended.set()
 
 
-def drain(channel: Any, stdout: Marked, stderr: Marked) -> threading.Event:
+def drain(channel: Any, stdout: Ending, stderr: Ending) -> threading.Event:
     """Let a channel's output run into sinks, before its command is started.
 
     Returns:
         What is set when both have ended.
     """
-    ended = threading.Event()
+    drain_output(channel, stdout)
+    return drain_errors(channel, stderr)
+
+
+def drain_output(channel: Any, stdout: Ending) -> None:
+    """The same for stdout alone."""
     channel.in_buffer = Drain(channel, stdout, threading.Event())
+
+
+def drain_errors(channel: Any, stderr: Ending) -> threading.Event:
+    """The same for stderr alone, which ends last."""
+    ended = threading.Event()
     channel.in_stderr_buffer = Drain(channel, stderr, ended)
     return ended
 
@@ -71,12 +84,18 @@ def request_exec(channel: Any, line: str) -> None:
     channel.transport._send_user_message(message)
 
 
-def exit_status(channel: paramiko.Channel) -> int | None:
-    """The command's status, negative for a signal's number; None while none has come."""
-    by_signal = getattr(channel, "ended_by", 0)
-    if by_signal:
-        return -int(by_signal)
-    return channel.exit_status if channel.exit_status >= 0 else None
+def request_terminal(channel: Any) -> None:
+    """Let the command that is started next have a terminal; it may do without if there is none."""
+    message = paramiko.Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string("pty-req")
+    message.add_boolean(False)
+    message.add_string("dumb")
+    for size in (80, 24, 0, 0):
+        message.add_int(size)
+    message.add_string(_NO_ECHO)
+    channel.transport._send_user_message(message)
 
 
 def on_channel_request(channel: Any, m: Any) -> None:

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 
 from engine.connections import shells
 from engine.connections.base import Argv, Finished, Script
-from engine.connections.channels import drain, exit_status, request_exec
+from engine.connections.entrance import exit_status, send
 from engine.connections.output import LINGER, Marked, Outputs
-from engine.connections.sessions import send
 from engine.errors import DeadlineExceeded, HostError
 
 if TYPE_CHECKING:
-    import paramiko
-
-    from engine.connections.sessions import Sessions
+    from engine.connections.entrance import Channel, Entrance
 
 _KILL_TIME = 5.0
 """Seconds to wait for the word that an overdue command was ended."""
@@ -28,16 +25,17 @@ class RemoteCommand:
     """A command line with what goes to its stdin and where its output goes.
 
     Args:
-        sessions: of the host.
+        sessions: of the account that it runs as.
         outputs: takes what it writes.
     """
 
-    def __init__(self, sessions: Sessions, outputs: Outputs | None = None) -> None:
+    def __init__(self, sessions: Entrance, outputs: Outputs | None = None) -> None:
         """Nothing is sent yet."""
         self._sessions = sessions
         self._outputs = outputs or Outputs()
         self._marker = secrets.token_hex(12)
         self._heard = threading.Event()
+        self._group: int | None = None
         self._stdout = Marked(self._marker, self._outputs.stdout)
         self._stderr = Marked(self._marker, self._outputs.stderr)
 
@@ -57,12 +55,13 @@ class RemoteCommand:
         """Run a line of the account's own shell. Raises as `run`."""
         started = time.monotonic()
         deadline = started + timeout
-        channel = self._sessions.open(timeout)
+        entered = self._sessions.enter(self._stdout, self._stderr, deadline, line=line)
+        channel, self._group = entered.channel, entered.group
         try:
-            ended = drain(channel, self._stdout, self._stderr)
-            request_exec(channel, line)
-            in_time = self._send(channel, stdin, deadline) and self._await(channel, ended, deadline)
-            if not in_time:
+            if not (
+                self._send(channel, stdin, deadline)
+                and self._await(channel, entered.ended, deadline)
+            ):
                 raise overdue(self._sessions, self._outputs, self._pid, timeout)
             status = status_of(channel, self._sessions)
         finally:
@@ -70,14 +69,14 @@ class RemoteCommand:
             channel.close()
         return finished(status, self._outputs, started)
 
-    def _send(self, channel: paramiko.Channel, data: bytes, deadline: float) -> bool:
+    def _send(self, channel: Channel, data: bytes, deadline: float) -> bool:
         if not send(channel, data, deadline):
             return False
         with contextlib.suppress(OSError):
             channel.shutdown_write()
         return True
 
-    def _await(self, channel: paramiko.Channel, ended: threading.Event, deadline: float) -> bool:
+    def _await(self, channel: Channel, ended: threading.Event, deadline: float) -> bool:
         """Whether the command ended in time; its output is complete then, or nobody writes more."""
         if not channel.status_event.wait(max(0.0, deadline - time.monotonic())):
             return False
@@ -86,7 +85,7 @@ class RemoteCommand:
 
     @property
     def _pid(self) -> int | None:
-        return self._stdout.pid or self._stderr.pid
+        return self._group or self._stdout.pid or self._stderr.pid
 
     def end(self) -> None:
         """End the command from another thread, and wait a moment until `run` has heard of it."""
@@ -94,7 +93,7 @@ class RemoteCommand:
             self._heard.wait(LINGER)
 
 
-def status_of(channel: paramiko.Channel, sessions: Sessions) -> int:
+def status_of(channel: Channel, sessions: Entrance) -> int:
     """The status of a session that has ended.
 
     Raises:
@@ -116,7 +115,7 @@ def finished(status: int, outputs: Outputs, started: float) -> Finished:
 
 
 def overdue(
-    sessions: Sessions, outputs: Outputs, pid: int | None, timeout: float
+    sessions: Entrance, outputs: Outputs, pid: int | None, timeout: float
 ) -> DeadlineExceeded:
     """End a command whose time is over; the error says what is known of it."""
     outcome = "it was ended" if end_group(sessions, pid) else "whether it has ended is not known"
@@ -126,7 +125,7 @@ def overdue(
     )
 
 
-def end_group(sessions: Sessions, pid: int | None) -> bool:
+def end_group(sessions: Entrance, pid: int | None) -> bool:
     """End a process group on the host, by its leader; whether it is known to have ended."""
     # By another channel: RFC 4254's `signal` request is refused for root logins.
     if pid is None:

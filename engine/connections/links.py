@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from engine.connections.become import Ladders
 from engine.connections.credentials import Credentials
 from engine.errors import Unreachable
 
@@ -74,10 +75,12 @@ class Links:
             self._jump_hosts.close()
 
     def _opener(self, settings: Settings) -> Callable[[], Connection]:
+        ladders = Ladders()
+
         def open_() -> Connection:
             with self._handshakes:
                 reach = self._jump_hosts.link if self._jump_hosts else None
-                return _open(settings, self._credentials, reach)
+                return _open(settings, self._credentials, reach, ladders)
 
         return open_
 
@@ -90,16 +93,18 @@ def _jump_hosts(settings: list[Settings], credentials: Credentials) -> JumpHosts
     return JumpHosts(credentials)
 
 
-def _open(settings: Settings, credentials: Credentials, reach: Reach | None) -> Connection:
+def _open(
+    settings: Settings, credentials: Credentials, reach: Reach | None, ladders: Ladders
+) -> Connection:
     if settings.kind == "local":
         from engine.connections.local import LocalConnection
 
-        return LocalConnection()
+        return LocalConnection(ladders)
     from engine.connections.handshake import connect
     from engine.connections.ssh import SshConnection
 
     link = connect(settings, credentials, reach)
-    return SshConnection(link, f"{settings.user}@{settings.address}")
+    return SshConnection(link, f"{settings.user}@{settings.address}", ladders)
 
 
 class LazyConnection:
@@ -161,21 +166,27 @@ class LazyConnection:
             command, stdin=stdin, timeout=timeout, keep=keep, become=become, listener=listener
         )
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
         """As in `Connection`."""
-        return self._get().dial(address, timeout=timeout)
+        return self._get().dial(address, timeout=timeout, become=become)
 
-    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
+    def forward(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> AbstractContextManager[str]:
         """As in `Connection`."""
-        return self._get().forward(address, timeout=timeout)
+        return self._get().forward(address, timeout=timeout, become=become)
 
-    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
+    def put(
+        self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
+    ) -> None:
         """As in `Connection`."""
-        self._get().put(data, path, mode, timeout=timeout)
+        self._get().put(data, path, mode, timeout=timeout, become=become)
 
-    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
+    def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
         """As in `Connection`."""
-        return self._get().get(path, limit, timeout=timeout)
+        return self._get().get(path, limit, timeout=timeout, become=become)
 
     def interrupt(self) -> None:
         """As in `Connection`."""

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from engine.connections import shells
+from engine.connections import bridge, shells
 from engine.connections.base import (
     Address,
     Argv,
@@ -30,12 +30,18 @@ from engine.connections.base import (
     Unix,
     shown,
 )
+from engine.connections.become import Ladders
 from engine.connections.forward import Forward
+from engine.connections.local_sessions import LocalSessions
 from engine.connections.output import LINGER, Keeper, Outputs
+from engine.connections.pumps import join
+from engine.connections.runner import Runner
 from engine.errors import DeadlineExceeded, DialRefused, HostError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+    from engine.connections.entrance import Entrance
 
 GRACE = 1.0
 """Seconds between TERM and KILL."""
@@ -48,8 +54,10 @@ class LocalConnection:
 
     alive = True
 
-    def __init__(self) -> None:
+    def __init__(self, ladders: Ladders | None = None) -> None:
         """Nothing runs yet."""
+        self._sessions = LocalSessions()
+        self._runner = Runner(self._sessions, ladders or Ladders())
         self._running: weakref.WeakSet[_Running] = weakref.WeakSet()
         self._dialled: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
@@ -78,8 +86,10 @@ class LocalConnection:
         listener: Listener | None = None,
     ) -> Finished:
         """As in `Connection`; a program that cannot be started ends with 126 or 127, as in sh."""
-        if become is not None:
-            raise HostError("becoming another account is not supported yet")
+        outputs = Outputs(keep=keep, listener=listener)
+        other = self._other(become)
+        if other is not None:
+            return self._runner.run(command, stdin, timeout, outputs, other)
         started = time.monotonic()
         argv, data = _prepare(command, stdin)
         try:
@@ -98,31 +108,45 @@ class LocalConnection:
             stderr = Keeper()
             stderr.feed(said)
             return Finished(status, Keeper().output(), stderr.output(), 0.0)
-        running = _Running(process, data, Outputs(keep=keep, listener=listener))
+        running = _Running(process, data, outputs)
         self._running.add(running)  # before its first output is heard: it can be interrupted now
         return running.finish(started, timeout)
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
         """As in `Connection`."""
-        try:
-            dialled = _dial(address, timeout)
-        except TimeoutError as error:
-            raise DeadlineExceeded(f"no answer from {shown(address)} in {timeout:g} s") from error
-        except OSError as error:
-            raise DialRefused(f"{shown(address)}: {error.strerror or error}") from error
-        except UnicodeError as error:  # from IDNA: a label that is too long or empty
-            raise DialRefused(f"{shown(address)}: no such name: {error}") from error
-        dialled.settimeout(None)
+        other = self._other(become)
+        if isinstance(address, Unix) and other is not None:
+            channel = bridge.stream(other, address.path, timeout)
+            dialled, theirs = socket.socketpair()
+            join(theirs, channel)
+        else:
+            dialled = _dialled(address, timeout)
         self._dialled.add(dialled)
         return dialled
 
-    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
-        """As in `Connection`."""
-        return Forward(lambda: self.dial(address, timeout=timeout))
+    def _other(self, become: Become | None) -> Entrance | None:
+        """Where the sessions of an account come from, if it is another than ours."""
+        if become is None:
+            return None
+        entrance = self._runner.entrance(become, self.platform)
+        return None if entrance is self._sessions else entrance
 
-    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
-        """As in `Connection`; `timeout` has no say over a local file."""
-        del timeout
+    def forward(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> AbstractContextManager[str]:
+        """As in `Connection`."""
+        return Forward(lambda: self.dial(address, timeout=timeout, become=become))
+
+    def put(
+        self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
+    ) -> None:
+        """As in `Connection`; `timeout` has no say over a file of our own account."""
+        other = self._other(become)
+        if other is not None:
+            self._runner.put(data, path, mode, timeout, other)
+            return
         temporary = Path(f"{path}.{secrets.token_hex(4)}")
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -134,9 +158,11 @@ class LocalConnection:
             temporary.unlink(missing_ok=True)
             raise HostError(f"put {path}: {error.strerror}") from error
 
-    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
-        """As in `Connection`; `timeout` has no say over a local file."""
-        del timeout
+    def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
+        """As in `Connection`; `timeout` has no say over a file of our own account."""
+        other = self._other(become)
+        if other is not None:
+            return self._runner.get(path, limit, timeout, other)
         try:
             with Path(path).open("rb") as file:
                 return file.read(limit)
@@ -149,6 +175,8 @@ class LocalConnection:
             with contextlib.suppress(OSError):
                 stream.shutdown(socket.SHUT_RDWR)
         ending = [_start(running.end) for running in list(self._running)]
+        self._runner.end()
+        self._sessions.close()
         for thread in ending:
             thread.join()
 
@@ -173,6 +201,19 @@ def _prepare(command: Argv | Script, stdin: bytes) -> tuple[list[str], bytes]:
     if isinstance(command, Argv):
         return list(command.args), stdin
     return ["/bin/sh", "-c", shells.READER, "sh"], shells.on_stdin(text, stdin)
+
+
+def _dialled(address: Address, timeout: float) -> socket.socket:
+    try:
+        dialled = _dial(address, timeout)
+    except TimeoutError as error:
+        raise DeadlineExceeded(f"no answer from {shown(address)} in {timeout:g} s") from error
+    except OSError as error:
+        raise DialRefused(f"{shown(address)}: {error.strerror or error}") from error
+    except UnicodeError as error:  # from IDNA: a label that is too long or empty
+        raise DialRefused(f"{shown(address)}: no such name: {error}") from error
+    dialled.settimeout(None)
+    return dialled
 
 
 def _dial(address: Address, timeout: float) -> socket.socket:

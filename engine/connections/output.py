@@ -105,6 +105,14 @@ class Sink(Protocol):
         ...
 
 
+class Ending(Sink, Protocol):
+    """A sink that is told of the stream's end."""
+
+    def finish(self) -> None:
+        """The stream ended."""
+        ...
+
+
 class Marked:
     """Passes a stream on from behind its marker line; what came before is a start-up file's noise.
 

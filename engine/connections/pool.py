@@ -6,14 +6,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from engine.connections.entrance import SessionRefused
 from engine.connections.session import NoShell, Shell
-from engine.connections.sessions import SessionRefused
 from engine.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
     from engine.connections.base import Argv, Finished, Script
+    from engine.connections.entrance import Entrance
     from engine.connections.output import Outputs
-    from engine.connections.sessions import Sessions
 
 SHELLS = 8
 """Of one host at once: sshd's MaxSessions is 10 by default, and what ends an overdue command needs
@@ -27,12 +27,13 @@ class Shells:
     """Runs each command in a shell that is free, and opens one where none is.
 
     Args:
-        sessions: of the host.
+        sessions: of the login account.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Entrance) -> None:
         """Open none yet."""
         self._sessions = sessions
+        self._without: set[Entrance] = set()
         self._changed = threading.Condition()
         self._limit = SHELLS
         self._idle: list[Shell] = []
@@ -40,7 +41,13 @@ class Shells:
         self._left: list[Shell] = []
 
     def run(
-        self, command: Argv | Script, outputs: Outputs, timeout: float, *, before: str = ""
+        self,
+        command: Argv | Script,
+        outputs: Outputs,
+        timeout: float,
+        *,
+        entrance: Entrance | None = None,
+        before: str = "",
     ) -> Finished:
         """Run a command in a shell.
 
@@ -48,38 +55,36 @@ class Shells:
             command: what to run, without stdin.
             outputs: takes what it writes.
             timeout: seconds.
+            entrance: of the account that it runs as; the login's unless given.
             before: a line for the account's own shell, if one must be opened for this.
 
         Raises:
-            NoShell: the host has none as we need it. It was not begun, and none is tried again.
+            NoShell: the account has none as we need it. It was not begun, and none is tried again.
             DeadlineExceeded: also where none became free in time; then it was not begun either.
             HostError: as `Connection.run`.
         """
         deadline = time.monotonic() + timeout
+        entrance = entrance or self._sessions
         while True:
-            shell = self._take(before, deadline)
+            shell = self._take(entrance, before, deadline)
             try:
                 return shell.run(command, outputs, max(0.01, deadline - time.monotonic()))
             except SessionRefused:
                 if not self._make_do(shell):
                     raise
             except NoShell:
-                self._limit = 0
+                self._without.add(entrance)
                 raise
             finally:
                 self._give_back(shell)
 
-    def _take(self, before: str, deadline: float) -> Shell:
+    def _take(self, entrance: Entrance, before: str, deadline: float) -> Shell:
         with self._changed:
-            while self._limit:
-                while self._idle:
-                    shell = self._idle.pop()
-                    if shell.alive:
-                        self._busy.add(shell)
-                        return shell
-                    shell.close()
-                if len(self._busy) < self._limit:
-                    shell = Shell(self._sessions, before)
+            while entrance not in self._without:
+                shell = self._idle_one(entrance)
+                if shell is None and len(self._busy) < self._limit:
+                    shell = Shell(entrance, before)
+                if shell is not None:
                     self._busy.add(shell)
                     return shell
                 if not self._changed.wait(deadline - time.monotonic()):
@@ -88,6 +93,14 @@ class Shells:
                         f"MaxSessions allows, {SHELLS} at most, were in use); nothing was run"
                     )
             raise NoShell
+
+    def _idle_one(self, entrance: Entrance) -> Shell | None:
+        for shell in [one for one in reversed(self._idle) if one.runs_as(entrance)]:
+            self._idle.remove(shell)
+            if shell.alive:
+                return shell
+            shell.close()
+        return None
 
     def _make_do(self, refused: Shell) -> bool:
         """Whether there are other shells to wait for, where the server opens no more."""
@@ -109,7 +122,7 @@ class Shells:
                 done_with.append(shell)
             if len(self._left) > _LEFT:
                 done_with.append(self._left.pop(0))
-            self._changed.notify()
+            self._changed.notify_all()  # who waits may want another account's, or none any more
         for one in done_with:
             one.close()
 
@@ -120,8 +133,8 @@ class Shells:
 
     @property
     def proven(self) -> bool:
-        """Whether one waits for a command."""
-        return bool(self._idle)
+        """Whether one of the login account waits for a command."""
+        return any(shell.runs_as(self._sessions) for shell in list(self._idle))
 
     def spare(self) -> bool:
         """Give up one that is not in use, for a session that is; False if there is none."""

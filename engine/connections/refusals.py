@@ -19,7 +19,8 @@ _PROHIBITED = 1
 _LOOK = """\
 if [ ! -e "$1" ]; then echo "no such socket"
 elif [ ! -S "$1" ]; then echo "not a socket"
-elif [ ! -r "$1" ] || [ ! -w "$1" ]; then echo "permission denied for $(id -un)"
+elif [ ! -r "$1" ] || [ ! -w "$1" ]
+then echo "permission denied for $(id -un): needs another account (become)"
 elif grep -q "/${1##*/}\\$" /proc/net/unix 2>/dev/null
 then echo "the SSH server forbids it (AllowStreamLocalForwarding), or the socket's queue is full"
 else echo "connection refused: nothing listens there"

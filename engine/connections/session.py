@@ -9,17 +9,14 @@ import time
 from typing import TYPE_CHECKING
 
 from engine.connections import loop, shells
-from engine.connections.channels import drain, exit_status, request_exec
 from engine.connections.command import end_group, finished, overdue, status_of
+from engine.connections.entrance import exit_status, send
 from engine.connections.output import LINGER, Framed, Marked, Outputs
-from engine.connections.sessions import send
 from engine.errors import LinkLost
 
 if TYPE_CHECKING:
-    import paramiko
-
     from engine.connections.base import Argv, Finished, Script
-    from engine.connections.sessions import Sessions
+    from engine.connections.entrance import Channel, Entrance
 
 _NONCE = 8
 """Bytes that nobody guesses. The shell reads each of their digits with a system call."""
@@ -36,11 +33,11 @@ class Shell:
     """One shell on the host, which runs one command after the other.
 
     Args:
-        sessions: of the host.
+        sessions: of the account that its commands run as.
         before: a line for the account's own shell, run before ours takes its place.
     """
 
-    def __init__(self, sessions: Sessions, before: str = "") -> None:
+    def __init__(self, sessions: Entrance, before: str = "") -> None:
         """Nothing is opened before the first command."""
         self._sessions = sessions
         self._line = before + shells.LOGIN_LINE
@@ -53,7 +50,8 @@ class Shell:
         self._stdout = Marked(self._marker, self._out)
         self._stderr = Marked(self._marker, self._err)
         self._streams_ended = threading.Event()
-        self._channel: paramiko.Channel | None = None
+        self._channel: Channel | None = None
+        self._group: int | None = None
         self._ending = False
         self.usable = True
         """Whether it may be given another command."""
@@ -76,7 +74,7 @@ class Shell:
         self._heard.clear()
         self.usable = False  # until all has gone well
         try:
-            channel, opening = self._opened(timeout)
+            channel, opening = self._opened(deadline)
             self._begin(mark.encode(), outputs)
             in_time = send(channel, opening + data, deadline) and self._await(outputs, deadline)
             if not in_time:
@@ -87,14 +85,14 @@ class Shell:
             self._err.leave()
             self._heard.set()
 
-    def _opened(self, timeout: float) -> tuple[paramiko.Channel, bytes]:
+    def _opened(self, deadline: float) -> tuple[Channel, bytes]:
         """The channel, and what is to be sent before anything else."""
         if self._channel is not None:
             return self._channel, b""
-        channel = self._channel = self._sessions.open(timeout)
+        entered = self._sessions.enter(self._stdout, self._stderr, deadline, line=self._line)
+        channel = self._channel = entered.channel
         channel.status_event = self._woken
-        self._streams_ended = drain(channel, self._stdout, self._stderr)
-        request_exec(channel, self._line)
+        self._streams_ended, self._group = entered.ended, entered.group
         return channel, shells.on_stdin(loop.program(self._key), b"", self._marker)
 
     def _begin(self, mark: bytes, outputs: Outputs) -> None:
@@ -122,7 +120,7 @@ class Shell:
             outputs.grew_quiet(self._streams_ended, deadline)
         return True
 
-    def _status(self, channel: paramiko.Channel) -> int:
+    def _status(self, channel: Channel) -> int:
         if self._out.end is not None and self._err.end is not None:
             end = loop.end(self._out.end)
             stray = self._out.stray or self._err.stray
@@ -145,13 +143,17 @@ class Shell:
 
     @property
     def _pid(self) -> int | None:
-        return self._stdout.pid or self._stderr.pid
+        return self._group or self._stdout.pid or self._stderr.pid
 
     def end(self) -> None:
         """End its command from another thread, and wait a moment until `run` has heard of it."""
         self._ending = True
         if end_group(self._sessions, self._pid):
             self._heard.wait(LINGER)
+
+    def runs_as(self, entrance: Entrance) -> bool:
+        """Whether its commands run as the account of this entrance."""
+        return self._sessions is entrance
 
     @property
     def alive(self) -> bool:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from engine.connections import shells
+from engine.connections.channels import (
+    drain,
+    drain_errors,
+    drain_output,
+    request_exec,
+    request_terminal,
+)
+from engine.connections.entrance import Entered, SessionRefused, time_left
 from engine.connections.transport import LinkDown, OpenRefused, OpenTimeout
-from engine.errors import DeadlineExceeded, HostError, LinkLost, Unreachable
+from engine.errors import DeadlineExceeded, LinkLost, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import paramiko
 
+    from engine.connections.entrance import Channel, Hear
+    from engine.connections.output import Ending
     from engine.connections.transport import Link
-
-_CHUNK = 1024 * 1024
-
-
-class SessionRefused(HostError):
-    """The server opens no further session; nothing was sent."""
 
 
 class Sessions:
@@ -59,8 +63,9 @@ class Sessions:
             except LinkDown as error:
                 raise Unreachable(f"{self.where}: {error}") from error
             except OpenTimeout as error:
+                seconds = f"{round(timeout, 2):g} s"
                 raise DeadlineExceeded(
-                    f"{self.where}: no session opened within {timeout:g} s; nothing was run"
+                    f"{self.where}: no session opened within {seconds}; nothing was run"
                 ) from error
             except OpenRefused as error:
                 if self.spare():
@@ -72,26 +77,41 @@ class Sessions:
                     ) from error
                 believed = True
 
+    def enter(
+        self,
+        stdout: Ending,
+        stderr: Ending,
+        deadline: float,
+        *,
+        line: str = shells.LOGIN_LINE,
+        hear: Hear | None = None,
+    ) -> Entered:
+        """As in `Entrance`."""
+        channel = self.open(time_left(deadline))
+        if hear is None:
+            ended = drain(channel, stdout, stderr)
+        else:
+            ended = drain_errors(channel, stderr)
+            hear(channel.recv, stdout)
+        request_exec(channel, line)
+        return Entered(channel, ended)
+
+    def enter_terminal(self, output: Ending, deadline: float, line: str) -> paramiko.Channel:
+        """As in `Login`."""
+        channel = self.open(time_left(deadline))
+        drain_output(channel, output)
+        request_terminal(channel)
+        request_exec(channel, line)
+        return channel
+
+    def cut_off(self, channel: Channel) -> bool:
+        """As in `Login`."""
+        del channel
+        return not self.alive
+
     def lost(self) -> LinkLost:
         """The error of a command that the link died under."""
         return LinkLost(
             f"{self.where}: the SSH connection broke under a command; "
             f"whether it took effect is not known"
         )
-
-
-def send(channel: paramiko.Channel, data: bytes, deadline: float) -> bool:
-    """Send all that the other side cares to read.
-
-    Returns:
-        Whether there was time for it.
-    """
-    try:
-        for start in range(0, len(data), _CHUNK):
-            channel.settimeout(max(0.01, deadline - time.monotonic()))
-            channel.sendall(data[start : start + _CHUNK])
-    except TimeoutError:
-        return False
-    except OSError:
-        pass  # it ended without reading all of it, or the link did
-    return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.connections.become import BecomeSaid
 from engine.connections.jumps import hops
 from engine.connections.ssh_config import SshConfigs
 from engine.connections.ssh_options import STRICTER, Options, refused
@@ -69,6 +70,7 @@ class Settings:
         timeout: seconds for the whole of a connect; a jump host's has its own.
         jump: the host that it is reached through.
         proxy_command: whose stdin and stdout it is reached through.
+        become: what its variables say of acting as another account.
         remarks: what was said and is not obeyed, for the person.
     """
 
@@ -89,6 +91,7 @@ class Settings:
     timeout: float = CONNECT_TIMEOUT
     jump: Settings | None = None
     proxy_command: str = ""
+    become: BecomeSaid = field(default_factory=BecomeSaid)
     remarks: tuple[str, ...] = ()
 
     @property
@@ -104,7 +107,7 @@ class Settings:
         defaults: Defaults | None = None,
         configs: SshConfigs | None = None,
     ) -> Settings:
-        """Read `ansible_host`, `ansible_port`, `ansible_user` and their like.
+        """Read `ansible_host`, `ansible_port`, `ansible_user`, `ansible_become` and their like.
 
         What they leave open the command line says, then ssh_config, then our own defaults.
 
@@ -123,19 +126,20 @@ class Settings:
         kind = reader.kind()
         name = reader.name(host)
         target = reader.name(reader.text("ansible_host", "ansible_ssh_host") or host)
+        become = reader.become()
         password = reader.text("ansible_password", "ansible_ssh_password", "ansible_ssh_pass")
         file = reader.say(options) if kind == "ssh" else ""
         if reader.problems:
             raise InputError(*reader.problems)
         if kind == "local":
-            return cls(name, kind, address=target)
+            return cls(name, kind, address=target, become=become)
         _say_flags(options, defaults)
         route = _Route(configs or SshConfigs(), file, defaults.timeout)
         try:
             found = route.settings(name, target, options)
         except InputError as error:
             raise InputError(*(_of_host(host, problem) for problem in error.problems)) from None
-        return replace(found, password=password or defaults.password)
+        return replace(found, password=password or defaults.password, become=become)
 
 
 def _of_host(host: str, problem: Problem) -> Problem:

@@ -7,8 +7,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
+from engine.connections import bridge, refusals
 from engine.connections import platform as platforms
-from engine.connections import refusals
 from engine.connections.base import (
     Address,
     Argv,
@@ -22,12 +22,13 @@ from engine.connections.base import (
     Unix,
     shown,
 )
+from engine.connections.become import Ladders
 from engine.connections.command import RemoteCommand
 from engine.connections.forward import Forward
 from engine.connections.output import Outputs
-from engine.connections.pool import Shells
-from engine.connections.pumps import join
-from engine.connections.session import NoShell, Shell
+from engine.connections.pumps import End, join
+from engine.connections.runner import Runner
+from engine.connections.session import NoShell
 from engine.connections.sessions import Sessions
 from engine.connections.transport import Link, LinkDown, OpenRefused, OpenTimeout
 from engine.errors import DeadlineExceeded, DialRefused, HostError, Unreachable
@@ -37,21 +38,10 @@ if TYPE_CHECKING:
 
     import paramiko
 
+    from engine.connections.entrance import Entrance
+
 _PROBE_TIME = 30.0
 """Seconds for the question what the host is, and for why it refused something."""
-
-PUT = """\
-[ -d "$1" ] && { echo "Is a directory" >&2; exit 1; }
-temporary=$(mktemp "$1.XXXXXX") || exit
-trap 'rm -f -- "$temporary"' EXIT
-cat >"$temporary" || exit
-size=$(wc -c <"$temporary") || exit
-[ "$size" -eq "$3" ] || { echo "only $size of $3 bytes arrived" >&2; exit 1; }
-chmod "$2" "$temporary" && mv -f -- "$temporary" "$1"
-"""
-"""Arguments: path, mode in octal, size. A link that dies on the way is an early end of file."""
-
-_GET = 'LC_ALL=C exec head -c "$2" -- "$1"'
 
 
 class SshConnection:
@@ -60,19 +50,19 @@ class SshConnection:
     Args:
         link: authenticated.
         where: `user@address`, for messages.
+        ladders: the host's, with what is known of them from an earlier link.
     """
 
-    def __init__(self, link: Link, where: str) -> None:
+    def __init__(self, link: Link, where: str, ladders: Ladders | None = None) -> None:
         """Take over the link."""
         self._link = link
         self._where = where
-        self._lock = threading.Lock()
         self._probing = threading.Lock()
         self._platform: Platform | None = None
         self._sessions = Sessions(link, where)
-        self._shells = Shells(self._sessions)
+        self._runner = Runner(self._sessions, ladders or Ladders())
+        self._shells = self._runner.shells
         self._sessions.spare = self._shells.spare
-        self._running: set[RemoteCommand] = set()
 
     @property
     def alive(self) -> bool:
@@ -123,37 +113,36 @@ class SshConnection:
         listener: Listener | None = None,
     ) -> Finished:
         """As in `Connection`."""
-        if become is not None:
-            raise HostError("becoming another account is not supported yet")
-        return self._run(command, stdin, timeout, Outputs(keep=keep, listener=listener))
+        entrance = self._entrance(become)
+        outputs = Outputs(keep=keep, listener=listener)
+        return self._runner.run(command, stdin, timeout, outputs, entrance)
 
-    def _run(
-        self, command: Argv | Script, stdin: bytes, timeout: float, outputs: Outputs
-    ) -> Finished:
-        if not stdin:
-            with contextlib.suppress(NoShell):
-                return self._shells.run(command, outputs, timeout)
-        remote = RemoteCommand(self._sessions, outputs)
-        with self._lock:
-            self._running.add(remote)
-        try:
-            return remote.run(command, stdin, timeout)
-        finally:
-            with self._lock:
-                self._running.discard(remote)
+    def _entrance(self, become: Become | None) -> Entrance:
+        return self._runner.entrance(become, self.platform) if become else self._sessions
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
         """As in `Connection`."""
-        channel = self._stream(address, timeout)
+        channel = self._stream(address, timeout, become)
         ours, theirs = socket.socketpair()
         join(theirs, channel)
         return ours
 
-    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
+    def forward(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> AbstractContextManager[str]:
         """As in `Connection`."""
-        return Forward(lambda: self._stream(address, timeout))
+        return Forward(lambda: self._stream(address, timeout, become))
 
-    def _stream(self, address: Address, timeout: float) -> paramiko.Channel:
+    def _stream(self, address: Address, timeout: float, become: Become | None) -> End:
+        if isinstance(address, Unix):
+            entrance = self._entrance(become)
+            if entrance is not self._sessions:
+                return bridge.stream(entrance, address.path, timeout)
+        return self._forwarded(address, timeout)
+
+    def _forwarded(self, address: Address, timeout: float) -> paramiko.Channel:
         try:
             match address:
                 case Tcp(host, port):
@@ -177,33 +166,19 @@ class SshConnection:
     def _look(self, script: Script) -> Finished:
         return self.run(script, timeout=_PROBE_TIME)
 
-    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
+    def put(
+        self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
+    ) -> None:
         """As in `Connection`."""
-        script = Script(PUT, (path, f"{mode:o}", str(len(data))))
-        self._file(f"put {path}", script, data, timeout, keep=None)
+        self._runner.put(data, path, mode, timeout, self._entrance(become))
 
-    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
+    def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
         """As in `Connection`."""
-        script = Script(_GET, (path, str(limit)))
-        return self._file(f"get {path}", script, b"", timeout, keep=limit)
-
-    def _file(
-        self, what: str, script: Script, stdin: bytes, timeout: float, keep: int | None
-    ) -> bytes:
-        finished = self._run(script, stdin, timeout, Outputs(keep=keep))
-        if finished.status != 0:
-            raise HostError(f"{what}: {finished.stderr.text.strip() or 'failed'}")
-        return finished.stdout.head
+        return self._runner.get(path, limit, timeout, self._entrance(become))
 
     def interrupt(self) -> None:
         """As in `Connection`; the streams end with the link, which is opened anew when needed."""
-        with self._lock:
-            running: list[RemoteCommand | Shell] = [*self._running, *self._shells.busy()]
-        ending = [threading.Thread(target=remote.end) for remote in running]
-        for thread in ending:
-            thread.start()
-        for thread in ending:
-            thread.join()
+        self._runner.end()
         self._link.close()
 
     def close(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
+from engine.connections.become import METHODS, BecomeSaid, as_method, is_account
 from engine.connections.ssh_arguments import Unmapped, add_arguments
 from engine.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from engine.connections.ssh_options import Options
 
@@ -22,6 +23,10 @@ _KINDS: dict[str, Kind] = {
     "paramiko_ssh": "ssh",
     "local": "local",
 }
+_USUAL_FLAGS = ("-H", "-S", "-n")
+"""Ansible's own for sudo: what they are for is done anyway."""
+_YES = frozenset({"yes", "y", "on", "true", "t", "1"})
+_NO = frozenset({"no", "n", "off", "false", "f", "0"})
 _ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 
 
@@ -72,6 +77,36 @@ class Variables:
         if not is_name(text):
             self.problem(f"{text!r} cannot be a host's name")
         return text
+
+    def become(self) -> BecomeSaid:
+        """What they say of acting as another account."""
+        user = self.text("ansible_become_user")
+        if user is not None and not is_account(user):
+            self.problem(f"ansible_become_user must be an account's name, not {user!r}")
+        named = self.text("ansible_become_method") or ""
+        method = as_method(named)
+        # runas is for Windows hosts, which say themselves that nobody can become another there.
+        if named and method is None and named.rpartition(".")[2] != "runas":
+            hint = f"there are {', '.join(METHODS)}"
+            self.problem(f"ansible_become_method {named!r} is not supported", hint=hint)
+        self._refuse_other("ansible_become_exe", METHODS)
+        self._refuse_other("ansible_become_flags", _USUAL_FLAGS)
+        password = self.text("ansible_become_password", "ansible_become_pass")
+        return BecomeSaid(self._flag("ansible_become"), user, method, password or None)
+
+    def _refuse_other(self, name: str, usual: Collection[str]) -> None:
+        text = self.text(name) or ""
+        if not set(text.split()) <= set(usual):
+            self.problem(f"{name} {text!r} is not supported: it would be passed over")
+
+    def _flag(self, name: str) -> bool | None:
+        value = self._variables.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        text = str(value).strip().lower()
+        if text not in _YES | _NO:
+            self.problem(f"{name} must be true or false, not {value!r}")
+        return text in _YES
 
     def say(self, options: Options) -> str:
         """Say what the variables say in ssh's keywords.

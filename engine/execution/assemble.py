@@ -15,12 +15,13 @@ import msgspec
 
 from engine import __version__
 from engine import inventory as inventories
+from engine.connections.become import BecomeSaid
 from engine.connections.links import Links
-from engine.connections.settings import Defaults, Settings
-from engine.connections.ssh_config import USUAL, SshConfigs
+from engine.connections.settings import Defaults
 from engine.events import RunResumed, RunStarted, now
 from engine.execution.approval import Approvals
 from engine.execution.batches import Budget
+from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
 from engine.execution.ending import Course
@@ -31,6 +32,7 @@ from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.precheck import check_arguments
 from engine.execution.predict import Predictor
+from engine.execution.reaching import reached
 from engine.execution.read_files import files_of
 from engine.execution.resuming import fingerprints, finished
 from engine.execution.run import Run
@@ -45,6 +47,7 @@ from engine.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from engine.connections.settings import Settings
     from engine.events import Event, Sink
     from engine.execution.approval import Approver
     from engine.execution.options import Options
@@ -62,6 +65,7 @@ class Prepared:
         inputs: the playbook's, typed.
         given: the inputs and all other `-e` values.
         settings: how each host is reached.
+        becoming: as whom each task acts there.
         files: all that was read for it and may change, with the sha256 of each, hex.
         tasks: the id of each task, with a digest of its text.
     """
@@ -73,6 +77,7 @@ class Prepared:
     given: dict[str, Any]
     plan: Plan
     settings: Mapping[str, Settings]
+    becoming: Becoming
     templates: Templates
     redactor: Redactor
     files: Mapping[str, str]
@@ -84,12 +89,15 @@ class Prepared:
         return list(dict.fromkeys(r for one in self.settings.values() for r in one.remarks))
 
 
-def prepare(options: Options, *, password: str | None = None) -> Prepared:
+def prepare(
+    options: Options, *, password: str | None = None, become_password: str | None = None
+) -> Prepared:
     """Load and check everything that the options name.
 
     Args:
         options: what the command line said.
         password: for SSH, from the prompt of `-k`.
+        become_password: for sudo and its like, from that of `-K`.
 
     Raises:
         InputError: something is wrong with the playbook, the inventory or the options.
@@ -112,20 +120,20 @@ def prepare(options: Options, *, password: str | None = None) -> Prepared:
     )
     names_of_plan = Scope(given, playbook.text.vars, templates)
     plan = make_plan(playbook, inventory, names_of_plan, selection)
-    check_arguments(plan, registry, given, templates)
     defaults = Defaults(
         options.user,
         password,
         Path(options.private_key) if options.private_key else None,
         options.timeout,
     )
-    configs = SshConfigs(USUAL)
-    settings = {
-        host: _settings(host, plan, given, defaults, configs, templates) for host in plan.reached()
-    }
-    for one in settings.values():
-        if one.password:
-            redactor.learn(one.password)
+    settings = reached(plan, given, defaults, templates, redactor)
+    flags = BecomeSaid(
+        options.become or None, options.become_user, options.become_method, become_password
+    )
+    if become_password:
+        redactor.learn(become_password)
+    becoming = Becoming({host: one.become for host, one in settings.items()}, flags, templates)
+    check_arguments(plan, registry, given, becoming, templates)
     return Prepared(
         options,
         registry,
@@ -134,34 +142,12 @@ def prepare(options: Options, *, password: str | None = None) -> Prepared:
         given,
         plan,
         settings,
+        becoming,
         templates,
         redactor,
         files_of(plan, registry, options),
         fingerprints(playbook),
     )
-
-
-def _settings(
-    host: str,
-    plan: Plan,
-    given: Mapping[str, Any],
-    defaults: Defaults,
-    configs: SshConfigs,
-    templates: Templates,
-) -> Settings:
-    """How a host is reached: the inventory says, `-e` overrides.
-
-    Flags fill in what is missing, then ssh_config.
-    """
-    variables = plan.inventory.variables(host)
-    scope = Scope({"inventory_hostname": host, **given}, variables, templates)
-    ours = {
-        name: given.get(name) if name in given else templates.render(value, scope)
-        for name, value in variables.items()
-        if name.startswith("ansible_")
-    }
-    ours |= {name: value for name, value in given.items() if name.startswith("ansible_")}
-    return Settings.from_variables(host, ours, defaults, configs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +193,7 @@ def assemble(
         prepared.redactor,
     )
     links = Links(prepared.settings)
-    worker = Worker(links, prepared.registry, templates, bus.tell)
+    worker = Worker(links, prepared.registry, templates, prepared.becoming, bus.tell)
     fleet = ThreadFleet(worker.perform, options.forks)
     past = finished(progress) if progress else {}
     stage = Stage(plan, memory, fleet, templates, bus.tell, past)

@@ -71,14 +71,22 @@ class Looker:
     def __init__(
         self,
         order: Order,
-        connection: Connection,
+        connect: Callable[[Task, Mapping[str, Any]], Connection],
         templates: Templates,
         tell: Callable[[Event], None],
         stopped: threading.Event,
     ) -> None:
-        """Look for this order; say each of several looks through `tell`."""
+        """Look for this order; say each of several looks through `tell`.
+
+        Args:
+            order: whose tasks look.
+            connect: the host's connection, as a task with such names in scope uses it.
+            templates: renders and evaluates.
+            tell: makes an event known.
+            stopped: is set when the run is to stop.
+        """
         self._order = order
-        self._connection = connection
+        self._connect = connect
         self._templates = templates
         self._tell = tell
         self._stopped = stopped
@@ -119,19 +127,19 @@ class Looker:
         """The host as a module of this order sees it.
 
         Args:
-            task: whose `environment` holds.
+            task: whose `environment` holds, and as whom it acts.
             scope: the names for that.
             timeout: seconds from now.
 
         Raises:
-            HostError: the environment cannot be rendered.
+            HostError: what it says of these cannot be rendered.
         """
         rendered = self._templates.render(task.text.environment, scope)
         environment = {name: as_text(value) for name, value in rendered.items()}
         deadline = Deadline(timeout)
         return Target(
             self._order.where,
-            self._connection,
+            self._connect(task, scope),
             deadline,
             environment=environment,
             stopped=self._stopped,

@@ -49,7 +49,7 @@ class Memory:
         self._shared = {
             "groups": dict(plan.inventory.groups),
             "hostvars": _HostVars(self),
-            "env": _Environment(redactor),
+            "env": Environment(redactor),
             "alert": {},
         }
         self._redactor = redactor
@@ -165,10 +165,11 @@ class _HostVars(Mapping[str, Scope]):
         return tuple(dict.fromkeys((*plan.inventory.hosts, *plan.every_host())))
 
 
-class _Environment(Mapping[str, str]):
+class Environment(Mapping[str, str]):
     """`env.NAME`: the controller's environment; what is read of it is a secret from then on."""
 
     def __init__(self, redactor: Redactor) -> None:
+        """Tell this one what is read."""
         self._redactor = redactor
 
     def __getitem__(self, name: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from engine.connections.base import BecomeMethod  # noqa: TC001  # msgspec reads it at run time
+
 FORKS = 32
 """Hosts at a time, the measured best."""
 
@@ -25,6 +27,9 @@ class Options(Struct, frozen=True, kw_only=True):
         forks: hosts at a time.
         user: the account on the hosts, where the inventory names none.
         private_key: the key file, likewise.
+        become: act as another account, where nothing else is said.
+        become_user: as which one, likewise.
+        become_method: how to get there, likewise.
         timeout: seconds to connect; None for what ssh_config says.
         module_path: directories with more modules.
         start_at_task: the name of the first task to run; a glob.
@@ -42,6 +47,9 @@ class Options(Struct, frozen=True, kw_only=True):
     forks: int = FORKS
     user: str | None = None
     private_key: str | None = None
+    become: bool = False
+    become_user: str | None = None
+    become_method: BecomeMethod | None = None
     timeout: float | None = None
     module_path: list[str] = []
     start_at_task: str | None = None

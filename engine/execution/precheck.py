@@ -1,7 +1,8 @@
-"""Arguments and times that are known before the run: checked then, and not when it is too late."""
+"""What is known of a task before the run is checked then, and not when it is too late."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.errors import HostError, InputError
@@ -11,10 +12,11 @@ from engine.language.keywords import PHASES
 from engine.language.templates import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from engine.errors import Problem
+    from engine.execution.becoming import Becoming
     from engine.execution.plan import Plan
     from engine.language.model import Task
     from engine.language.templates import Templates
@@ -27,7 +29,11 @@ _ONLY_IN_A_RUN = frozenset(
 
 
 def check_arguments(
-    plan: Plan, registry: Registry, given: Mapping[str, Any], templates: Templates
+    plan: Plan,
+    registry: Registry,
+    given: Mapping[str, Any],
+    becoming: Becoming,
+    templates: Templates,
 ) -> None:
     """Render what uses inputs and variables alone, for each task's first host.
 
@@ -35,10 +41,11 @@ def check_arguments(
         plan: which task runs where.
         registry: the modules.
         given: inputs and `-e` values.
+        becoming: knows as whom a task acts.
         templates: renders them.
 
     Raises:
-        InputError: each argument or time that cannot be what it must be.
+        InputError: each argument, time or account that cannot be what it must be.
     """
     later = set(_ONLY_IN_A_RUN)
     for phase in PHASES:
@@ -61,15 +68,26 @@ def check_arguments(
                     for one in task.every()
                     if not one.uses & later
                     for problem in _problems(
-                        one, registry, Scope(data, {**known, **one.text.vars}, templates), templates
+                        one,
+                        registry,
+                        Scope(data, {**known, **one.text.vars}, templates),
+                        partial(becoming.whom, host),
+                        templates,
                     )
                 ]
     if problems:
         raise InputError(*problems)
 
 
-def _problems(task: Task, registry: Registry, scope: Scope, templates: Templates) -> list[Problem]:
+def _problems(
+    task: Task,
+    registry: Registry,
+    scope: Scope,
+    whom: Callable[[Task, Scope], object],
+    templates: Templates,
+) -> list[Problem]:
     try:
+        whom(task, scope)
         timing(task, templates, scope)
         templates.arguments(registry[task.module], task.args, scope)
     except HostError as error:

@@ -74,7 +74,7 @@ def options_of(progress: Progress, elsewhere: Elsewhere) -> Options:
         for name in ("playbook", "inventory", "module_path", "user", "private_key")
         if (value := getattr(elsewhere, name)) is not None
     }
-    extra = {**options.extra, **_secrets(options.extra, elsewhere.secrets)}
+    extra = _with_secrets(options.extra, elsewhere.secrets)
     options = msgspec.structs.replace(options, extra=extra, **given)
     if not Path(options.playbook).is_file():
         hint = "--playbook says where it is here"
@@ -82,11 +82,14 @@ def options_of(progress: Progress, elsewhere: Elsewhere) -> Options:
     return options
 
 
-def _secrets(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+def _with_secrets(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `-e`, without the masks among them."""
     hidden = {name for name, value in recorded.items() if MASK in str(value)}
+    # A password for the hosts need not be said there. The mask in its place would lock accounts.
+    passwords = {name for name in hidden if name.startswith("ansible_")}
     problems = [
         Problem(f"{name} was a secret and is in no journal", "-e", hint="give it again")
-        for name in sorted(hidden - given.keys())
+        for name in sorted(hidden - passwords - given.keys())
     ]
     problems += [
         Problem(f"{name} was no secret: a run goes on with the values that it began with", "-e")
@@ -94,7 +97,7 @@ def _secrets(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[s
     ]
     if problems:
         raise InputError(*problems)
-    return given
+    return {name: value for name, value in recorded.items() if name not in hidden} | dict(given)
 
 
 def resumption(progress: Progress, prepared: Prepared, *, accept: bool) -> Resumption:

@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from engine.contract import Action, Change, ModuleFailed, Observing, Record, Target, to_plain
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from engine.connections.links import Links
     from engine.contract import Module
     from engine.events import Event, Status
+    from engine.execution.becoming import Becoming
     from engine.language.templates import Templates
     from engine.registry import Registry
 
@@ -52,6 +54,7 @@ class Worker:
         links: Links,
         registry: Registry,
         templates: Templates,
+        becoming: Becoming,
         tell: Callable[[Event], None],
     ) -> None:
         """Work on these hosts with these modules.
@@ -60,11 +63,13 @@ class Worker:
             links: the hosts' connections.
             registry: the modules.
             templates: renders their arguments.
+            becoming: knows as whom a task acts.
             tell: makes an event known; for an `Intent` it returns when it is durable.
         """
         self._links = links
         self._registry = registry
         self._templates = templates
+        self._becoming = becoming
         self._tell = tell
         self._stopped = threading.Event()
         self._revived = threading.Event()
@@ -132,8 +137,8 @@ class Worker:
         self._tell(TaskStarted(phase=order.phase, task=task.id, name=order.name, host=order.host))
         scope = Scope(order.data, order.texts, self._templates)
         module = self._templates.arguments(self._registry[task.module], task.args, scope)
-        connection = self._links.get(order.where)
-        looker = Looker(order, connection, self._templates, self._tell, self._stopped)
+        connect = partial(self._becoming.connection, self._links.get(order.where), order.where)
+        looker = Looker(order, connect, self._templates, self._tell, self._stopped)
         if task.kind == "probe":
             assert isinstance(module, Observing)
             return self._probe(order, looker, module)
@@ -229,7 +234,12 @@ class Worker:
         return f"failed_when: {said(condition)}" if self._templates.holds(condition, scope) else ""
 
     def _settled(
-        self, sent: Outcome, looker: Looker, module: Module, change: Change, error: HostError
+        self,
+        sent: Outcome,
+        looker: Looker,
+        module: Module,
+        change: Change,
+        error: HostError,
     ) -> Outcome:
         """A change that was cut off: looked at once more, never sent again."""
         message = error.message
@@ -243,9 +253,7 @@ class Worker:
         order = sent.order
         scope = Scope(order.data, order.texts, self._templates)
         try:
-            connection = self._links.get(order.where)
-            again = Looker(order, connection, self._templates, self._tell, self._stopped)
-            if module.confirm(again.target(order.task, scope, SETTLE), change) is not None:
+            if module.confirm(looker.target(order.task, scope, SETTLE), change) is not None:
                 return unknown
         except HostError:
             return unknown

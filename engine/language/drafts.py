@@ -22,7 +22,7 @@ Part = Literal["task", "verify", "rollback", "handler"]
 
 _LOOKS = frozenset(
     {"name", "expect", "failed_when", "within", "hold", "every", "until", "retries", "delay",
-     "timeout", "vars"}
+     "timeout", "vars", "become", "become_user", "become_method"}
 )  # fmt: skip
 KEYWORDS: dict[Part, frozenset[str]] = {
     "task": frozenset(TaskText.__struct_fields__),

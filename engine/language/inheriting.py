@@ -9,7 +9,9 @@ from engine.language.keywords import Shared
 
 _SHARED = frozenset(Shared.__struct_fields__) - {"name"}
 _MERGED = ("vars", "environment")
-_BELONGING = frozenset({"vars", "environment", "delegate_to", "no_log"})
+_BELONGING = frozenset(
+    {"vars", "environment", "become", "become_user", "become_method", "delegate_to", "no_log"}
+)
 """What a task hands on to those that verify it or take it back."""
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from engine.connections.base import BecomeMethod
 from engine.contract import Duration
 
 Phase = Literal["acknowledge", "investigate", "mitigate", "resolve", "always"]
@@ -20,6 +21,10 @@ Approve = Literal["ask", "auto", "always_ask"]
 HostPattern = Annotated[str | list[str], Meta(title="host pattern", examples=["db", "app:!app3"])]
 Conditions = Expression | bool | list[Expression | bool]
 Environment = dict[str, str | int | float | bool]
+Account = Annotated[
+    str,
+    Meta(pattern=r"^[^-\s:/{][^\s:/]*$|\{\{|\{%", title="account's name", examples=["postgres"]),
+]
 Batch = Annotated[int | str, Meta(title="batch size", examples=[1, "25%"])]
 
 
@@ -61,6 +66,11 @@ class Shared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The keywords of tasks and of blocks; a block's hold for every task in it.
 
     Conditions and tags add up, variables and the environment are merged, the rest is a default.
+
+    Args:
+        become: act on the host as another account than the one that is logged in.
+        become_user: as which one; root unless said.
+        become_method: how to get there; by sudo unless said.
     """
 
     name: str = ""
@@ -69,6 +79,9 @@ class Shared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tags: str | list[str] = []
     vars: dict[Name, Any] = {}
     environment: Environment = {}
+    become: bool | None = None
+    become_user: Account | None = None
+    become_method: BecomeMethod | None = None
     delegate_to: str | None = None
     run_once: bool = False
     throttle: Annotated[int, Meta(ge=1)] | None = None
@@ -155,6 +168,9 @@ class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Args:
         tags: of every task.
         environment: of every command that a module runs on a host.
+        become: whether its tasks act as another account; they may say otherwise.
+        become_user: as which one.
+        become_method: how to get there.
         throttle: on how many hosts a task may be under way at once.
         serial: `mitigate` takes so many hosts at a time; a list says how many each time.
         max_fail: more hosts that failed than that, and `mitigate` stops everywhere.
@@ -172,6 +188,9 @@ class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     hosts: HostPattern
     tags: str | list[str] = []
     environment: Environment = {}
+    become: bool | None = None
+    become_user: Account | None = None
+    become_method: BecomeMethod | None = None
     throttle: Annotated[int, Meta(ge=1)] | None = None
     limits: Limits = Limits()
     serial: Batch | list[Batch] | None = None
@@ -188,8 +207,8 @@ class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 NOT_YET: dict[str, frozenset[str]] = {
-    "playbook": frozenset({"triggers", "become", "become_user", "become_method"}),
-    "task": frozenset({"become", "become_user", "become_method"}),
+    "playbook": frozenset({"triggers"}),
+    "task": frozenset(),
     "input": frozenset({"from", "secret", "prompt"}),
 }
 """Words of the language that this version refuses by name, so that none is silently ignored."""

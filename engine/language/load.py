@@ -39,7 +39,9 @@ MOST_PROBLEMS = 100
 """Told of one file; more would hide the first."""
 
 _PLAIN = ("name", "description", "owner", "links")
-_HANDED_ON = ("tags", "environment", "throttle", "any_errors_fatal")
+_HANDED_ON = (
+    "tags", "environment", "become", "become_user", "become_method", "throttle", "any_errors_fatal",
+)  # fmt: skip
 """What a playbook says once for all of its tasks."""
 _JUDGED = ("acknowledge", "investigate")
 """The phases whose results severity may use."""
@@ -141,6 +143,7 @@ class Loader:
         if self._drafter.missed:
             return None
         names = self._names(problems, value, [*nodes, *handlers])
+        names.read(snippets.deep(problems, ("become_user",), value.get("become_user")))
         uses = read_uses(names, [draft for phase in _JUDGED for draft in drafts[phase]])
         rule_uses = _read_rules(names, value)
         rest = [draft for phase in PHASES if phase not in _JUDGED for draft in drafts[phase]]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NONE: frozenset[str] = frozenset()
 _RESULT = frozenset({"result"})
-_SHARED = ("vars", "environment", "delegate_to")
+_SHARED = ("vars", "environment", "become_user", "delegate_to")
 _OF_RESULT = ("expect", "until", "failed_when", "no_log")
 
 

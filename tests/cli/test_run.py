@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,6 +83,26 @@ def test_what_was_said_is_kept_so_that_it_can_be_resumed_from_anywhere(here: Pat
     assert (said["playbook"], said["inventory"]) == (f"{here}/book.yml", [f"{here}/hosts.yml"])
     assert (said["limit"], said["extra"]) == (f"@{here}/some", {"word": "hello"})
     assert (said["tags"], said["only"], said["forks"]) == (["quick", "slow"], "investigate", 3)
+
+
+@pytest.mark.usefixtures("here")
+def test_as_whom_to_act_is_kept_too() -> None:
+    user = getpass.getuser()  # who needs no password to be that
+    whom = ["-b", "--become-user", user, "--become-method", "su"]
+    assert run(*whom, "--only", "investigate", "--limit", "web1", "--journal", "runs.db") == 0
+    with open_journal("runs.db") as journal:
+        started = journal.events(journal.find("last"))[0]
+    assert isinstance(started, RunStarted)
+    said = started.options
+    assert (said["become"], said["become_user"], said["become_method"]) == (True, user, "su")
+
+
+@pytest.mark.usefixtures("here")
+def test_an_account_must_have_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("-b", "--become-user", "-x") == 1
+    assert "'-x' is no account's name" in capsys.readouterr().err
+    assert run("-b", "--become-method", "pbrun") == 1
+    assert "'pbrun' is not one of 'sudo', 'su', 'doas'" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("here")

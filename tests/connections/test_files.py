@@ -65,7 +65,7 @@ def test_a_get_that_fails_says_why(connection: Connection, tmp_path: Path) -> No
 
 @pytest.mark.lab
 def test_a_file_that_arrives_short_is_not_put_in_place(ssh: Connection, tmp_path: Path) -> None:
-    from engine.connections.ssh import PUT
+    from engine.connections.files import PUT
 
     path = tmp_path / "file"
     finished = ssh.run(Script(PUT, (str(path), "600", "10")), stdin=b"short", timeout=10)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from engine.connections.base import OUTPUT_HEAD, OUTPUT_TAIL, Argv, Become, Connection, Script
+from engine.connections.base import OUTPUT_HEAD, OUTPUT_TAIL, Argv, Connection, Script
 from engine.errors import DeadlineExceeded, HostError
 from tests.connections.helpers import eventually
 
@@ -202,11 +202,6 @@ def test_what_cannot_be_said_to_a_shell_is_refused(connection: Connection) -> No
         connection.run(Script("true", ("a\0b",)), timeout=5)
     with pytest.raises(HostError, match="not an environment variable's name: 'A B'"):
         connection.run(Script("true", env={"A B": "1"}), timeout=5)
-
-
-def test_become_is_refused_and_not_passed_over(connection: Connection) -> None:
-    with pytest.raises(HostError, match="not supported yet"):
-        connection.run(Script("id"), timeout=5, become=Become())
 
 
 def test_the_platform_is_what_the_host_says(connection: Connection) -> None:

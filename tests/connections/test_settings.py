@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.connections.become import BecomeSaid
 from engine.connections.settings import CONNECT_TIMEOUT, Defaults, Settings
 from engine.errors import InputError
 
@@ -57,6 +58,32 @@ def test_the_command_line_fills_in_what_the_inventory_leaves_open() -> None:
     assert (own.user, own.timeout) == ("me", 9)
 
 
+@pytest.mark.parametrize("connection", ["ssh", "local"])
+def test_what_is_said_of_becoming_another_is_read(connection: str) -> None:
+    variables = {
+        "ansible_connection": connection,
+        "ansible_become": "yes",
+        "ansible_become_user": "app",
+        "ansible_become_method": "community.general.doas",
+        "ansible_become_password": "hunter2",
+        "ansible_become_flags": "-H -S -n",
+        "ansible_become_exe": "sudo",
+    }
+    settings = Settings.from_variables("app1", variables)
+    assert settings.become == BecomeSaid(True, "app", "doas", "hunter2")
+    assert "hunter2" not in repr(settings)
+    special = {**variables, "ansible_become_pass": 12345, "ansible_become": False}
+    assert Settings.from_variables("app1", special).become == BecomeSaid(
+        False, "app", "doas", "12345"
+    )
+    assert Settings.from_variables("app1", {}).become == BecomeSaid()
+
+
+def test_the_method_of_windows_hosts_may_stand_in_an_inventory() -> None:
+    settings = Settings.from_variables("win1", {"ansible_become_method": "ansible.builtin.runas"})
+    assert settings.become == BecomeSaid()
+
+
 @pytest.mark.parametrize(
     ("name", "kind"), [("local", "local"), ("ssh", "ssh"), ("smart", "ssh"), ("paramiko", "ssh")]
 )
@@ -67,6 +94,20 @@ def test_the_connection_is_named_as_in_ansible(name: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
+        ({"ansible_become": "perhaps"}, "ansible_become must be true or false, not 'perhaps'"),
+        ({"ansible_become_user": "-x"}, "ansible_become_user must be an account's name, not '-x'"),
+        (
+            {"ansible_become_user": "a b"},
+            "ansible_become_user must be an account's name, not 'a b'",
+        ),
+        ({"ansible_become_user": ""}, "ansible_become_user must be an account's name, not ''"),
+        (
+            {"ansible_become_method": "pbrun"},
+            "ansible_become_method 'pbrun' is not supported — there are sudo, su, doas",
+        ),
+        ({"ansible_become_flags": "-i"}, "ansible_become_flags '-i' is not supported"),
+        ({"ansible_become_exe": "/opt/sudo"}, "ansible_become_exe '/opt/sudo' is not supported"),
+        ({"ansible_become_password": "a\nb"}, "ansible_become_password contains a control char"),
         ({"ansible_port": "ssh"}, "ansible_port must be a port number from 1 to 65535, not 'ssh'"),
         ({"ansible_port": 0}, "ansible_port must be"),
         ({"ansible_port": True}, "ansible_port must be"),

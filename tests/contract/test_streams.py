@@ -16,7 +16,7 @@ from tests.modules.fakes import FakeConnection, target
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.connections.base import Address
+    from engine.connections.base import Address, Become
 
 WHERE = Tcp("db", 5432)
 
@@ -32,8 +32,10 @@ class Wire(FakeConnection):
     def far(self) -> socket.socket:
         return self.ends[1]
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
-        assert address == WHERE
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
+        assert (address, become) == (WHERE, None)
         assert timeout > 0
         return self.ends[0]
 

@@ -69,8 +69,8 @@ PLAYBOOKS = {
         "say probe: true if it only reads",
     ),
     "not yet supported": (
-        GOOD + "  - {shell: {probe: true, script: a}, become: true}\n",
-        ':5:39: "become" is not supported yet by this version',
+        "triggers: []\n" + GOOD,
+        ':1:1: "triggers" is not supported yet by this version',
     ),
     "argument that a template makes wrong": (
         GOOD + "mitigate:\n  - port_kill: {port: '{{ 70000 }}'}\n",

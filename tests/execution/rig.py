@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from engine import inventory as inventories
 from engine.connections.base import Argv, Finished, Output
+from engine.connections.become import BecomeSaid
 from engine.errors import LinkLost
 from engine.execution.approval import Approvals
 from engine.execution.batches import Budget
+from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
 from engine.execution.ending import Course
@@ -56,6 +58,7 @@ class Board(FakeConnection):
         then: called with each command before it is obeyed.
         log: the commands that it was given.
         environments: of each.
+        whom: as whom each was run.
     """
 
     switches: dict[str, str] = field(default_factory=lambda: {"main": "off"})
@@ -66,6 +69,7 @@ class Board(FakeConnection):
     then: Callable[[str], None] = lambda _: None
     log: list[str] = field(default_factory=list)
     environments: list[Mapping[str, str]] = field(default_factory=list)
+    whom: list[Become | None] = field(default_factory=list)
 
     def run(
         self,
@@ -77,8 +81,9 @@ class Board(FakeConnection):
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
-        del stdin, keep, become, listener
+        del stdin, keep, listener
         assert timeout > 0
+        self.whom.append(become)
         assert isinstance(command, Argv)
         word, name, *position = command.args
         self.environments.append(command.env)
@@ -157,6 +162,7 @@ class Rig:
         selection: what is left in.
         hosts: their names.
         leave: tasks that a person at `--step` passes over.
+        becoming: what the hosts' variables say of becoming another account.
     """
 
     def __init__(
@@ -173,6 +179,7 @@ class Rig:
         selection: Selection | None = None,
         hosts: Sequence[str] = ("h1", "h2"),
         leave: Collection[str] = (),
+        becoming: Mapping[str, BecomeSaid] | None = None,
     ) -> None:
         self.events: list[Event] = []
         self.boards = {host: Board() for host in (*hosts, "localhost")}
@@ -186,7 +193,8 @@ class Rig:
         self.memory = Memory(self.plan, given, INCIDENT, self.templates, self.redactor)
         # Of the links a worker asks nothing but a host's connection.
         links = cast("Links", self.boards)
-        self.worker = Worker(links, registry, self.templates, bus.tell)
+        whom = Becoming(becoming or {}, BecomeSaid(), self.templates)
+        self.worker = Worker(links, registry, self.templates, whom, bus.tell)
         fleet = SerialFleet(self.worker.perform)
         self.lanes = fleet.lanes
         self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, past or {})

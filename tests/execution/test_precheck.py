@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.connections.become import BecomeSaid
 from engine.errors import InputError
+from engine.execution.becoming import Becoming
 from engine.execution.precheck import check_arguments
 from engine.language.templates import Templates
 from engine.registry import Registry
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def check(tmp_path: Path, book: str, **extra: Any) -> None:
-    check_arguments(plan(tmp_path, book, extra=extra), Registry([MODULES]), extra, Templates())
+    templates = Templates()
+    becoming = Becoming({}, BecomeSaid(), templates)
+    laid = plan(tmp_path, book, extra=extra)
+    check_arguments(laid, Registry([MODULES]), extra, becoming, templates)
 
 
 def test_an_argument_that_an_input_makes_wrong(tmp_path: Path) -> None:
@@ -35,6 +40,14 @@ def test_a_time_that_an_input_makes_wrong(tmp_path: Path) -> None:
     check(tmp_path, book, time="5m")
     with pytest.raises(InputError, match="Wait: hold must be a duration such as 10s, not 'soon'"):
         check(tmp_path, book, time="soon")
+
+
+def test_an_account_that_an_input_makes_wrong(tmp_path: Path) -> None:
+    book = 'resolve:\n  - {name: Look, look: main, become: true, become_user: "{{ whom }}"}\n'
+    check(tmp_path, book, whom="app")
+    with pytest.raises(InputError, match="Look: become_user must be an account's name, not '-x'"):
+        check(tmp_path, book, whom="-x")
+    check(tmp_path, book.replace("become: true", "become: false"), whom="-x")
 
 
 def test_every_problem_is_told(tmp_path: Path) -> None:

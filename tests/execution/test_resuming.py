@@ -187,6 +187,14 @@ class TestElsewhere:
         options = options_of(so_far, Elsewhere(secrets={"text": "s"}))
         assert options.extra == {"text": "s", "other": "plain"}
 
+    def test_no_host_is_sent_the_mask_of_a_password(self, directory: Path) -> None:
+        hidden = {"ansible_password": MASK, "ansible_become_password": MASK}
+        so_far = begun(load(directory, extra={**hidden, "ansible_user": "ann"}))
+
+        assert options_of(so_far, Elsewhere()).extra == {"ansible_user": "ann"}
+        again = Elsewhere(secrets={"ansible_password": "s"})
+        assert options_of(so_far, again).extra == {"ansible_user": "ann", "ansible_password": "s"}
+
 
 class TestChangedPlaybook:
     def changed(self, directory: Path, old: str, new: str) -> Prepared:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from engine.connections.become import BecomeSaid
 from engine.errors import (
     DeadlineExceeded,
     GuardRefused,
@@ -17,6 +18,7 @@ from engine.errors import (
     Unreachable,
 )
 from engine.events import Intent, Looked, TaskEnded
+from engine.execution.becoming import Becoming
 from engine.execution.worker import Worker
 from engine.language.templates import Templates
 from engine.registry import Registry
@@ -241,7 +243,9 @@ def test_an_interruption_is_over_before_what_must_follow() -> None:
         at_work.set()
         done.wait(20)
 
-    worker = Worker(cast("Any", links), Registry(), Templates(), hold)
+    templates = Templates()
+    nobody = Becoming({}, BecomeSaid(), templates)
+    worker = Worker(cast("Any", links), Registry(), templates, nobody, hold)
     thread = threading.Thread(target=worker.perform, args=(order("h1"),))
     thread.start()
     assert at_work.wait(20)

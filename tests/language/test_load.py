@@ -136,6 +136,13 @@ LINE_4 = [
     ("hsots: x", 'unknown key "hsots" — did you mean "hosts"?'),
     ("triggers: []", '"triggers" is not supported yet by this version'),
     ("mitigate:", "mitigate must be a list, not nothing"),
+    ("become_method: runas", 'become_method must be doas, su or sudo, not "runas"'),
+    ('become_user: "-x"', 'become_user must be an account\'s name such as postgres, not "-x"'),
+    (
+        'become_user: "{{ noone }}"',
+        'unknown name "noone" — if hosts have it, give their inventory with -i',
+    ),
+    ('become_user: "{{ pool }}"', '"pool" is registered later, on line 3'),
     ("limits: {max_hosts: 0}", "max_hosts must be at least 1, not 0"),
     ("limits: {max_percent: 150}", "max_percent must be at most 100, not 150"),
     ('owner: "{{ env.me }}"', "owner takes no templates"),

@@ -41,8 +41,16 @@ MODULES = [
         '2:5: unknown key "serial" — it is one of the playbook, not of a task',
     ),
     (
-        'become: true\nlook: {url: "http://x"}',
-        '1:5: "become" is not supported yet by this version',
+        'become: "yes"\nlook: {url: "http://x"}',
+        '1:13: become must be true or false, not "yes" — YAML 1.2 writes true',
+    ),
+    (
+        'become_user: a b\nlook: {url: "http://x"}',
+        '1:18: become_user must be an account\'s name such as postgres, not "a b"',
+    ),
+    (
+        'become_user: "{{ whom }}"\nlook: {url: "http://x"}',
+        '1:22: unknown name "whom" — if hosts have it, give their inventory with -i',
     ),
     ('look: {url: "http://x"}\nrescue: []', '2:5: "rescue" goes with "block"'),
     (

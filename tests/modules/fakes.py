@@ -63,20 +63,26 @@ class FakeConnection:
         self.given.append(stdin)
         return Finished(status, _output(out, keep), _output(err), 0.25)
 
-    def dial(self, address: Address, *, timeout: float) -> socket.socket:
-        del address, timeout
+    def dial(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> socket.socket:
+        del address, timeout, become
         raise self.refuse
 
-    def forward(self, address: Address, *, timeout: float) -> AbstractContextManager[str]:
-        del address, timeout
+    def forward(
+        self, address: Address, *, timeout: float, become: Become | None = None
+    ) -> AbstractContextManager[str]:
+        del address, timeout, become
         raise self.refuse
 
-    def put(self, data: bytes, path: str, mode: int, *, timeout: float) -> None:
-        del data, mode, timeout
+    def put(
+        self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
+    ) -> None:
+        del data, mode, timeout, become
         raise AssertionError(f"{path}: no module writes files")
 
-    def get(self, path: str, limit: int, *, timeout: float) -> bytes:
-        del limit, timeout
+    def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
+        del limit, timeout, become
         raise AssertionError(f"{path}: no module reads files")
 
     def interrupt(self) -> None:

@@ -1,0 +1,170 @@
+"""Where sessions of one account on a host come from, and what is done with one of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from engine.connections import shells
+from engine.errors import HostError, LinkLost
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from engine.connections.output import Ending
+
+    Hear = Callable[[Callable[[int], bytes], Ending], object]
+    """Reads a session's stdout with what receives so many bytes, and feeds it on."""
+
+_CHUNK = 1024 * 1024
+
+
+class SessionRefused(HostError):
+    """The server opens no further session; nothing was sent."""
+
+
+class Channel(Protocol):
+    """A session's input and its end: what a paramiko channel has of both."""
+
+    status_event: threading.Event
+    """Is set when the session has ended."""
+
+    @property
+    def exit_status(self) -> int:
+        """Of what ran in it; negative while there is none."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was given up, on either side."""
+        ...
+
+    @property
+    def event_ready(self) -> bool:
+        """Whether the server has agreed to run something in it."""
+        ...
+
+    def settimeout(self, timeout: float | None, /) -> None:
+        """Seconds that what follows may take."""
+        ...
+
+    def sendall(self, data: bytes, /) -> None:
+        """All of it, or OSError."""
+        ...
+
+    def recv(self, size: int, /) -> bytes:
+        """The next bytes; none at the stream's end."""
+        ...
+
+    def shutdown(self, how: int, /) -> None:
+        """Close one direction or both, as `socket.shutdown`."""
+        ...
+
+    def shutdown_write(self) -> None:
+        """There is no more input."""
+        ...
+
+    def close(self) -> None:
+        """Give it up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A session whose shell takes commands.
+
+    Args:
+        channel: its input and its end.
+        ended: is set when both of its outputs have ended.
+        group: the process group of what runs in it, where that is known beforehand.
+    """
+
+    channel: Channel
+    ended: threading.Event
+    group: int | None = None
+
+
+class Entrance(Protocol):
+    """Opens sessions that act as one account."""
+
+    where: str
+    """`user@address`, for messages."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the host can still be reached, as far as is known."""
+        ...
+
+    def enter(
+        self,
+        stdout: Ending,
+        stderr: Ending,
+        deadline: float,
+        *,
+        line: str = shells.LOGIN_LINE,
+        hear: Hear | None = None,
+    ) -> Entered:
+        """Open a session and start a shell in it, without waiting for an answer of it.
+
+        Args:
+            stdout: is fed what the shell writes.
+            stderr: likewise.
+            deadline: on the monotonic clock.
+            line: for the account's own shell.
+            hear: reads stdout; unless given, all of it goes to the sink as it comes.
+
+        Raises:
+            Unreachable: the link is gone.
+            SessionRefused: the server allows no more of them.
+            BecomeRefused: the host does not let us act as the account.
+            DeadlineExceeded: the time was over; nothing was run.
+        """
+        ...
+
+    def lost(self) -> LinkLost:
+        """The error of a command that the link died under."""
+        ...
+
+
+class Login(Entrance, Protocol):
+    """Opens sessions of the account that we are without further ado."""
+
+    def enter_terminal(self, output: Ending, deadline: float, line: str) -> Channel:
+        """As `enter`, with a terminal, which shows nothing of what it is sent."""
+        ...
+
+    def cut_off(self, channel: Channel) -> bool:
+        """Whether it has ended because the link did, or we wanted it to."""
+        ...
+
+
+def time_left(deadline: float) -> float:
+    """Seconds until then, on the monotonic clock; at least a few milliseconds to fail in."""
+    return max(0.01, deadline - time.monotonic())
+
+
+def send(channel: Channel, data: bytes, deadline: float) -> bool:
+    """Send all that the other side cares to read.
+
+    Returns:
+        Whether there was time for it.
+    """
+    try:
+        for start in range(0, len(data), _CHUNK):
+            channel.settimeout(time_left(deadline))
+            channel.sendall(data[start : start + _CHUNK])
+    except TimeoutError:
+        return False
+    except OSError:
+        pass  # it ended without reading all of it, or the link did
+    return True
+
+
+def exit_status(channel: Channel) -> int | None:
+    """The command's status, negative for a signal's number; None while none has come."""
+    by_signal = getattr(channel, "ended_by", 0)
+    if by_signal:
+        return -int(by_signal)
+    return channel.exit_status if channel.exit_status >= 0 else None
