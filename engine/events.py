@@ -17,6 +17,9 @@ Status = Literal["ok", "changed", "finding", "skipped", "failed", "unreachable",
 
 PhaseName = Literal["acknowledge", "investigate", "severity", "mitigate", "resolve", "always"]
 
+FAILURES: frozenset[Status] = frozenset({"failed", "unreachable", "unknown"})
+"""What stops a host, unless the playbook says to go on."""
+
 EVIDENCE_PHASES = frozenset({"acknowledge", "investigate"})
 """Where a failure is evidence: it is noted, and the run goes on."""
 
@@ -169,6 +172,7 @@ class TaskEnded(Base, frozen=True, kw_only=True):
         seconds: how long it took.
         intent: the intent that it is the outcome of, for actions.
         verified: whether all of its `verify` held; None without one, or where nobody looked.
+        applied: a change was made, whatever came of it then.
     """
 
     phase: PhaseName
@@ -187,6 +191,7 @@ class TaskEnded(Base, frozen=True, kw_only=True):
     seconds: float = 0.0
     intent: str | None = None
     verified: bool | None = None
+    applied: bool = False
 
 
 class BatchStarted(Base, frozen=True, kw_only=True):
@@ -199,6 +204,14 @@ class BatchStarted(Base, frozen=True, kw_only=True):
 
 class BlockRescued(Base, frozen=True, kw_only=True):
     """What failed in a block on these hosts was dealt with by its `rescue`."""
+
+    block: str
+    name: str
+    hosts: list[str]
+
+
+class BlockFailed(Base, frozen=True, kw_only=True):
+    """A block failed on these hosts, and no `rescue` dealt with it; its `always` is over."""
 
     block: str
     name: str
@@ -341,6 +354,7 @@ Event = (
     | TaskEnded
     | BatchStarted
     | BlockRescued
+    | BlockFailed
     | RollbackStarted
     | RunHalted
     | SeverityJudged

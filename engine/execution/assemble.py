@@ -28,13 +28,14 @@ from engine.execution.ending import Course
 from engine.execution.fleet import ThreadFleet
 from engine.execution.halt import Halt
 from engine.execution.memory import Memory
+from engine.execution.past import Past, past_of
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.precheck import check_arguments
 from engine.execution.predict import Predictor
 from engine.execution.reaching import reached
 from engine.execution.read_files import files_of
-from engine.execution.resuming import fingerprints, finished
+from engine.execution.resuming import fingerprints
 from engine.execution.run import Run
 from engine.execution.stage import Stage
 from engine.execution.walk import Walk
@@ -195,12 +196,11 @@ def assemble(
     links = Links(prepared.settings)
     worker = Worker(links, prepared.registry, templates, prepared.becoming, bus.tell)
     fleet = ThreadFleet(worker.perform, options.forks)
-    past = finished(progress) if progress else {}
+    past = past_of(progress) if progress else Past()
     stage = Stage(plan, memory, fleet, templates, bus.tell, past)
-    unknown = {(i.task, i.host, i.item): i for i in progress.unknown} if progress else {}
     changes = Changes(
         stage,
-        Predictor(stage, prepared.registry, bus.tell, unknown),
+        Predictor(stage, prepared.registry, bus.tell),
         Approvals(approver, bus.tell, yes=yes),
         bus.tell,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
@@ -58,7 +57,7 @@ class Changes:
         self.predicted += len(prediction.proposals)
         if phase != "mitigate":
             return
-        self._changing = set(prediction.hosts() | self._stage.changed_before())
+        self._changing = set(prediction.hosts() | self._stage.past.changed_hosts())
         try:
             self._check_radius(self._changing)
         except GuardRefused as error:
@@ -106,7 +105,7 @@ class Changes:
             ended += [self._not_approved(o) for o in orders if self._refused(o)]
             lanes.append(
                 deque(
-                    replace(o, approved=self._approved.get(o.key), intent=secrets.token_hex(8))
+                    replace(o, approved=self._approved.get(o.key))
                     for o in orders
                     if not self._refused(o)
                 )

@@ -54,7 +54,7 @@ class Phases:
         if not tasks:
             return
         why_not = self._passed_over(phase)
-        before = "ended before" if self._stage.ended_before(tasks) else ""
+        before = "ended before" if self._stage.past.has_each(tasks) else ""
         hosts = plan.hosts_of(phase)
         note = why_not or before
         self._tell(PhaseStarted(phase=phase, tasks=len(tasks), hosts=len(hosts), note=note))

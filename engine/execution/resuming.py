@@ -18,9 +18,7 @@ from engine.redact import MASK
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from engine.events import TaskEnded
     from engine.execution.assemble import Prepared
-    from engine.execution.orders import Key
     from engine.journal.progress import Progress
     from engine.language.model import Playbook, Task
 
@@ -173,27 +171,3 @@ def _moved(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
         task: places[digest].pop(0) if places[digest] else "" for task, digest in before.items()
     }
     return {task: there for task, there in found.items() if there != task}
-
-
-def finished(progress: Progress) -> dict[Key, TaskEnded]:
-    """What need not be run again.
-
-    A skipped task is asked again, and a probe that failed or did not reach its host looks again;
-    so does one whose result held a secret, which no journal has. An action that failed is done
-    with where the playbook says to go on after it.
-    """
-    good = ("ok", "changed", "finding")
-    return {
-        key: result
-        for key, result in progress.finished.items()
-        if (result.status in good and (result.intent or not _masked(result.result)))
-        or (result.ignored and result.intent)
-    }
-
-
-def _masked(value: Any) -> bool:
-    if isinstance(value, str):
-        return MASK in value
-    if isinstance(value, dict):
-        return any(_masked(each) for pair in value.items() for each in pair)
-    return isinstance(value, list) and any(map(_masked, value))

@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+import msgspec
+
 from engine.contract import Action, Change, ModuleFailed, Observing, Record, Target, to_plain
 from engine.errors import (
     DeadlineExceeded,
@@ -43,6 +45,7 @@ AGAIN = 0.5
 """Seconds: of an action that does not say; to learn what became of one that was cut off; between
 two interruptions of what is under way."""
 
+_TOOK = "had taken effect: seen on resume"
 _UNSURE = "whether it took effect is not known"
 
 
@@ -145,11 +148,18 @@ class Worker:
         timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
         target = looker.target(task, scope, timeout)
         if order.unknown is not None and _observable(module):
-            settled = module.confirm(target, order.unknown) is None
-            if settled:
-                message = "had taken effect: seen on resume"
-                return self._verified(order, looker, order.unknown, {}, message)
+            change = msgspec.convert(order.unknown.change, Change)
+            if module.confirm(target, change) is None:
+                return self._had_taken_effect(order, order.unknown, looker, change)
         return self._act(order, looker, module, target)
+
+    def _had_taken_effect(
+        self, order: Order, intent: Intent, looker: Looker, change: Change
+    ) -> Outcome:
+        """Nothing need be sent. Before its turn, what must hold after it may not hold yet."""
+        if order.mode == "predict":
+            return Outcome(order, "ok", summary=_TOOK)
+        return self._verified(replace(order, intent=intent.intent), looker, change, {}, _TOOK)
 
     def _probe(self, order: Order, looker: Looker, module: Observing[Any]) -> Outcome:
         sight = looker.look(order.task, module, order.data)

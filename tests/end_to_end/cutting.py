@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -63,32 +64,101 @@ mitigate:
     loop: [a, b, c]
     shell: {script: 'echo "$1" >>"$2"', args: ["{{ item }} {{ inventory_hostname }}", "LINES"]}
 """
-_INVENTORY = "all: {vars: {ansible_connection: local}, hosts: {h1: , h2: }}\n"
-LINES = sorted(f"{what} {host}" for host in ("h1", "h2") for what in ("a", "b"))
-LINES += [f"first {host} 7" for host in ("h1", "h2")]
-"""What the file holds once the run is over, each line once."""
-BLIND_LINES = sorted(f"{what} {host}" for host in ("h1", "h2") for what in ("a", "b", "c"))
-"""Likewise, of the one whose actions nothing can tell of."""
+_CAREFUL = """\
+name: Cut with care
+hosts: all
+vars: {lines: LINES}
+serial: [1, 2]
+max_fail: 2
+mitigate:
+  - {name: Once, run_once: true, add_line: {path: "{{ lines }}", line: "once NAME"}}
+  - name: Keep
+    add_line: {path: "{{ lines }}", line: "keep NAME"}
+    notify: told
+    rollback: [{name: Give up, add_line: {path: "{{ lines }}", line: "give-up NAME"}}]
+  - name: Careful
+    block:
+      - name: Begin
+        loop: [one, two]
+        add_line: {path: "{{ lines }}", line: "begin-{{ item }} NAME"}
+        rollback: [{name: Undo, add_line: {path: "{{ lines }}", line: "undo-{{ item }} NAME"}}]
+      - name: Bad
+        add_line: {path: "{{ lines }}", line: "bad NAME"}
+        verify: [{assert: {that: inventory_hostname != "h2"}, within: 10ms}]
+      - {name: More, add_line: {path: "{{ lines }}", line: "more NAME"}}
+    rescue:
+      - {name: Mend, add_line: {path: "{{ lines }}", line: "mend NAME"}}
+    always:
+      - {name: Clean, add_line: {path: "{{ lines }}", line: "clean NAME"}}
+  - name: Worse
+    add_line: {path: "{{ lines }}", line: "worse NAME"}
+    verify: [{assert: {that: inventory_hostname != "h3"}, within: 10ms}]
+  - {name: Good, add_line: {path: "{{ lines }}", line: "good NAME"}}
+handlers:
+  - {name: told, add_line: {path: "{{ lines }}", line: "told NAME"}}
+""".replace("NAME", "{{ inventory_hostname }}")
+_EVERY = ("begin-one", "begin-two", "bad", "keep", "clean", "worse")
+
+
+@dataclass(frozen=True)
+class Book:
+    """A playbook whose actions leave lines in a file, each once.
+
+    Args:
+        text: of it.
+        hosts: of its inventory.
+        lines: what the file holds once the run is over.
+        code: the run's exit code.
+    """
+
+    text: str
+    hosts: tuple[str, ...]
+    lines: frozenset[str]
+    code: int = 0
+
+
+def _lines(**said: Sequence[str]) -> frozenset[str]:
+    return frozenset(f"{what} {host}" for host, each in said.items() for what in each)
+
+
+PLAIN = Book(
+    _BOOK, ("h1", "h2"), frozenset({"first h1 7", "first h2 7"}) | _lines(h1="ab", h2="ab")
+)
+BLIND = Book(_BLIND, ("h1", "h2"), _lines(h1="abc", h2="abc"))
+"""Nothing can tell afterwards whether an action was done."""
+CAREFUL = Book(
+    _CAREFUL,
+    ("h1", "h2", "h3"),
+    _lines(
+        h1=[*_EVERY, "once", "more", "good", "told"],
+        h2=[*_EVERY, "once", "undo-one", "undo-two", "mend", "good", "told"],
+        h3=[*_EVERY, "more", "undo-one", "undo-two", "give-up"],
+    ),
+    code=2,
+)
+"""One host fails and is rescued, another one fails and is taken back."""
 
 
 class Cut:
-    """A playbook whose actions leave lines in a file, and its journal.
+    """A playbook in a directory, and its journal.
 
     Args:
         directory: an empty one.
         journal: the URL of its journal; a file there unless said.
-        blind: nothing can tell afterwards whether an action was done.
+        book: the playbook.
     """
 
-    def __init__(self, directory: Path, journal: str | None = None, *, blind: bool = False) -> None:
+    def __init__(self, directory: Path, journal: str | None = None, book: Book = PLAIN) -> None:
         self.journal = journal or str(directory / "journal.db")
         self.lines = directory / "lines"
         self.lines.touch()
         self._said = directory / "said"
         self.book, self.inventory = directory / "book.yml", directory / "inventory.yml"
-        book = _BLIND if blind else _BOOK
-        self.book.write_text(book.replace("LINES", str(self.lines)))
-        self.inventory.write_text(_INVENTORY)
+        self.book.write_text(book.text.replace("LINES", str(self.lines)))
+        hosts = ", ".join(f"{host}: " for host in book.hosts)
+        self.inventory.write_text(
+            f"all: {{vars: {{ansible_connection: local}}, hosts: {{{hosts}}}}}\n"
+        )
         self._run = ["run", str(self.book), "-i", str(self.inventory), "-M", str(MODULES)]
 
     def warm_up(self) -> None:

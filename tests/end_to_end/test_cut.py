@@ -8,13 +8,13 @@ import pytest
 
 from engine.events import RunEnded, RunResumed, TaskEnded
 from engine.journal import open_journal
-from tests.end_to_end.cutting import LINES, Cut
+from tests.end_to_end.cutting import CAREFUL, PLAIN, Cut
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.events import Event
-    from tests.end_to_end.cutting import When
+    from tests.end_to_end.cutting import Book, When
 
 SWEEP = [pytest.mark.sweep, pytest.mark.timeout(3600)]
 
@@ -32,54 +32,74 @@ def ends(story: list[Event]) -> dict[tuple[str, str, str | None], str]:
     return {(e.task, e.host, e.item): e.status for e in story if isinstance(e, TaskEnded)}
 
 
-def whole(directory: Path) -> Cut:
+def whole(directory: Path, book: Book = PLAIN) -> Cut:
     """A run that nobody cuts."""
     directory.mkdir()
-    cut = Cut(directory)
-    assert cut.run() == 0, cut.said()
-    assert sorted(cut.lines.read_text().splitlines()) == LINES
+    cut = Cut(directory, book=book)
+    assert cut.run() == book.code, cut.said()
+    assert lines(cut) == sorted(book.lines)
     return cut
 
 
-@pytest.mark.parametrize("step", [13, pytest.param(1, marks=SWEEP)])
+def lines(cut: Cut) -> list[str]:
+    """What the actions did."""
+    return sorted(cut.lines.read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("book", "step"),
+    [
+        pytest.param(PLAIN, 13, id="plain"),
+        pytest.param(CAREFUL, 41, id="careful"),
+        pytest.param(PLAIN, 1, marks=SWEEP, id="plain-all"),
+        pytest.param(CAREFUL, 1, marks=SWEEP, id="careful-all"),
+    ],
+)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_is_cut_anywhere_comes_to_the_same_end(
-    tmp_path: Path, when: When, step: int
+    tmp_path: Path, when: When, book: Book, step: int
 ) -> None:
-    told = events(whole(tmp_path / "whole"))
+    told = events(whole(tmp_path / "whole", book))
     for number in range(0, len(told), step):
         directory = tmp_path / str(number)
         directory.mkdir()
-        cut = Cut(directory)
+        cut = Cut(directory, book=book)
         assert cut.run(number, when) == -9
         if number == 0 and when == "before":
             continue  # then there is no run to go on with
         if number == len(told) - 1 and when == "after":
             continue  # it had ended
 
-        assert cut.resume() == 0, f"{number}: {cut.said()}"
+        assert cut.resume() == book.code, f"{number}: {cut.said()}"
 
-        assert sorted(cut.lines.read_text().splitlines()) == LINES, number
+        assert lines(cut) == sorted(book.lines), number
         story = events(cut)
         assert ends(story) == ends(told), number
+        assert isinstance(told[-1], RunEnded)
         assert isinstance(story[-1], RunEnded)
-        assert story[-1].outcome == "resolved"
+        assert story[-1].outcome == told[-1].outcome
 
 
-def test_a_run_that_is_cut_again_and_again_comes_to_the_same_end(tmp_path: Path) -> None:
-    told = events(whole(tmp_path / "whole"))
-    cut = Cut(tmp_path)
+@pytest.mark.parametrize(
+    ("book", "event"),
+    [pytest.param(PLAIN, 16, id="plain"), pytest.param(CAREFUL, 38, id="careful")],
+)
+def test_a_run_that_is_cut_again_and_again_comes_to_the_same_end(
+    tmp_path: Path, book: Book, event: int
+) -> None:
+    told = events(whole(tmp_path / "whole", book))
+    cut = Cut(tmp_path, book=book)
     assert cut.run(3) == -9
     code, cuts = -9, 0
     while code == -9:
         # Before it gets to an action, it tells what it goes on from, and what it would change.
-        code = cut.resume(16 + cuts % 3, "before" if cuts % 2 else "after")
+        code = cut.resume(event + cuts % 3, "before" if cuts % 2 else "after")
         cuts += 1
         assert cuts < len(told)
 
-    assert code == 0, cut.said()
+    assert code == book.code, cut.said()
     assert cuts > 2
-    assert sorted(cut.lines.read_text().splitlines()) == LINES
+    assert lines(cut) == sorted(book.lines)
     assert ends(events(cut)) == ends(told)
 
 
@@ -103,7 +123,7 @@ def test_a_changed_playbook_is_refused_until_told(half: Cut) -> None:
     assert half.lines.read_text() == before
 
     assert half.resume(options=["--changed-files"]) == 0, half.said()
-    assert sorted(half.lines.read_text().splitlines()) == [*LINES, "new h1", "new h2"]
+    assert lines(half) == sorted({*PLAIN.lines, "new h1", "new h2"})
     [resumed] = [event for event in events(half) if isinstance(event, RunResumed)]
     assert resumed.changed == [f"{half.book}: has changed since the run began"]
     assert resumed.moved == {
@@ -130,4 +150,4 @@ def test_files_that_lie_elsewhere_on_this_controller(half: Cut, tmp_path: Path) 
     assert half.resume() == 1
     assert half.said().startswith(f"{half.book}: the run's playbook is not there")
     assert half.resume(options=["--playbook", str(book), "-i", str(inventory)]) == 0, half.said()
-    assert sorted(half.lines.read_text().splitlines()) == LINES
+    assert lines(half) == sorted(PLAIN.lines)

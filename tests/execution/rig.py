@@ -20,6 +20,7 @@ from engine.execution.change import Changes
 from engine.execution.ending import Course
 from engine.execution.halt import Halt
 from engine.execution.memory import Memory
+from engine.execution.past import Past
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.predict import Predictor
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from engine.connections.base import Become, Listener, Script
     from engine.connections.links import Links
-    from engine.events import Event, Intent, TaskEnded
+    from engine.events import Event
     from engine.execution.approval import Proposal
     from engine.execution.orders import Key, Order, Outcome, Wave
 
@@ -156,8 +157,7 @@ class Rig:
         answers: of the person, in turn.
         yes: nobody need be asked.
         check: nothing is to be changed.
-        past: what ended in an earlier session.
-        unknown: intents of it whose outcome nobody saw.
+        past: what came of earlier sessions.
         extra: values of `-e`.
         selection: what is left in.
         hosts: their names.
@@ -173,8 +173,7 @@ class Rig:
         answers: Sequence[set[str] | None] = (),
         yes: bool = False,
         check: bool = False,
-        past: Mapping[Key, TaskEnded] | None = None,
-        unknown: Mapping[Key, Intent] | None = None,
+        past: Past | None = None,
         extra: Mapping[str, Any] | None = None,
         selection: Selection | None = None,
         hosts: Sequence[str] = ("h1", "h2"),
@@ -197,8 +196,9 @@ class Rig:
         self.worker = Worker(links, registry, self.templates, whom, bus.tell)
         fleet = SerialFleet(self.worker.perform)
         self.lanes = fleet.lanes
-        self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, past or {})
-        self.predictor = Predictor(self.stage, registry, bus.tell, unknown or {})
+        before = past or Past()
+        self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, before)
+        self.predictor = Predictor(self.stage, registry, bus.tell)
         approvals = Approvals(self.person, bus.tell, yes=yes)
         self.changes = Changes(self.stage, self.predictor, approvals, bus.tell)
         self.revived = 0

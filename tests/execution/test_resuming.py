@@ -13,7 +13,7 @@ from engine.errors import InputError
 from engine.events import RunResumed
 from engine.execution.assemble import prepare
 from engine.execution.options import Options
-from engine.execution.resuming import Elsewhere, finished, options_of, resumption
+from engine.execution.resuming import Elsewhere, options_of, resumption
 from engine.journal.progress import progress
 from engine.redact import MASK
 from tests.journal.events import action, at, intent, started, task
@@ -265,30 +265,6 @@ class TestChangedPlaybook:
 
         assert said.startswith("First (mitigate.1) on h1 was sent and nobody saw what became of it")
         assert "start a new run" in said
-
-
-class TestFinished:
-    def keys(self, *events: Event) -> set[str]:
-        return {key[0] for key in finished(progress([started(), *events]))}
-
-    def test_what_ended_well_is_not_run_again(self) -> None:
-        done = (task(1, status="ok"), task(1, task="b", status="finding"), action(2))
-        assert self.keys(*done) == {"investigate.1", "b", "mitigate.1"}
-
-    @pytest.mark.parametrize("status", ["failed", "unreachable", "skipped"])
-    def test_what_did_not_is(self, status: str) -> None:
-        assert self.keys(task(1, status=status)) == set()
-
-    def test_a_result_without_its_secrets_is_not_gone_on_from(self) -> None:
-        hidden = {"stdout": {"lines": ["fine", f"password={MASK}"]}}
-        assert self.keys(task(1, result=hidden)) == set()
-        assert self.keys(task(1, result={MASK: 1})) == set()
-        # An action is not done twice for that.
-        assert self.keys(action(1, result=hidden)) == {"mitigate.1"}
-
-    def test_an_action_that_failed_and_may_is_done_with(self) -> None:
-        assert self.keys(action(1, status="failed", ignored=True)) == {"mitigate.1"}
-        assert self.keys(action(1, status="failed")) == set()
 
 
 def test_options_are_those_of_the_last_time(directory: Path) -> None:
