@@ -9,14 +9,15 @@ export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest
+# Each process has servers of its own: more of them than that are no faster.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 DEFINITION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sweep crash check bench wheel clean packages
+.PHONY: help demo test unit sweep crash check reference bench wheel clean packages
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed ## stage a small real incident on this machine and run the playbook for it
 	@$(BIN)/quell demo
@@ -25,19 +26,22 @@ test: packages $(VENV)/.tools ## run all tests, on real servers that they start 
 	$(PYTEST)
 
 unit: $(VENV)/.tools ## run the tests that need no servers, in less than half a minute
-	$(PYTEST) --numprocesses auto -m "not lab and not sweep and not crash"
+	$(PYTEST) -m "not lab and not sweep and not crash"
 
 sweep: packages $(VENV)/.tools ## run the long counts: thousands of commands, dials, kills
-	$(PYTEST) -m sweep --timeout 3600
+	$(PYTEST) --numprocesses 0 -m sweep --timeout 3600
 
 crash: packages $(VENV)/.tools ## end real runs by kill -9 at random points; KILLS=200 for fewer than 1000
-	KILLS=$(KILLS) $(PYTEST) -m crash --timeout 7200 -s
+	KILLS=$(KILLS) $(PYTEST) --numprocesses 0 -m crash --timeout 7200 -s
 
 check: $(VENV)/.tools ## lint, format, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+reference: $(VENV)/.tools ## write the pages' tables anew, from the types
+	$(BIN)/python -m tests.reference
 
 bench: packages ## measure against the peers; BENCH=startup measures that part alone
 	$(PYTHON) -m benchmarks $(BENCH)

@@ -20,7 +20,7 @@ PhaseName = Literal["acknowledge", "investigate", "severity", "mitigate", "resol
 FAILURES: frozenset[Status] = frozenset({"failed", "unreachable", "unknown"})
 """What stops a host, unless the playbook says to go on."""
 
-EVIDENCE_PHASES = frozenset({"acknowledge", "investigate"})
+EVIDENCE_PHASES = frozenset({"acknowledge", "investigate", "severity"})
 """Where a failure is evidence: it is noted, and the run goes on."""
 
 
@@ -233,10 +233,11 @@ class RunHalted(Base, frozen=True, kw_only=True):
 
 
 class SeverityJudged(Base, frozen=True, kw_only=True):
-    """The severity, from the evidence.
+    """The severity, from the evidence; judged again after a mitigation.
 
     Args:
         level: P1 to P4, or None: no rule held.
+        before: the level before the mitigation, `none` without one; empty the first time.
         because: the rule's own words.
         hosts: on which it held.
         of: how many hosts it was asked of.
@@ -245,11 +246,25 @@ class SeverityJudged(Base, frozen=True, kw_only=True):
     """
 
     level: str | None
+    before: str = ""
     because: str = ""
     hosts: list[str] = []
     of: int = 0
     unjudged: list[str] = []
     acknowledge_by: datetime | None = None
+
+
+class Acknowledged(Base, frozen=True, kw_only=True):
+    """Somebody has taken the incident; `how` says by what."""
+
+    how: str
+
+
+class DeadlineMissed(Base, frozen=True, kw_only=True):
+    """The time of a level is over, and nobody has taken the incident."""
+
+    level: str
+    acknowledge_by: datetime
 
 
 class ChangePredicted(Base, frozen=True, kw_only=True):
@@ -358,6 +373,8 @@ Event = (
     | RollbackStarted
     | RunHalted
     | SeverityJudged
+    | Acknowledged
+    | DeadlineMissed
     | ChangePredicted
     | NotPredicted
     | ApprovalAsked

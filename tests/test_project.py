@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +14,11 @@ import yaml
 
 from engine.cli.main import main
 from engine.registry import Registry
+from tests import reference
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+RUN = [str(ROOT / "playbooks" / "port_conflict.yml"), "-i", str(ROOT / "inventory" / "local.yml")]
 HEAVY = {
     *("cryptography", "docker", "httpx", "jinja2", "jsonschema", "msgspec", "paramiko"),
     *("prometheus_client", "psycopg", "rich", "websockets"),
@@ -49,17 +52,48 @@ def command_for(block: Block, file: Path) -> list[str]:
     """The command that accepts such a block; a block that does not say what it is has none."""
     return {
         "playbook": ["validate", str(file)],
+        "task": ["validate", str(file)],
+        "tasks": ["validate", str(file)],
+        "policy": ["run", *RUN, "--syntax-check", "--policy", str(file)],
         "inventory": ["inventory", "-i", str(file), "--list"],
     }[block.kind]
+
+
+def around(block: Block) -> str:
+    """A block's text, with what it needs around it to be accepted by itself."""
+    if block.kind == "task":
+        return "name: x\nhosts: all\nmitigate:\n  - " + textwrap.indent(block.text, "    ").strip()
+    if block.kind == "tasks":
+        return "name: x\nhosts: all\nmitigate: [{include: tasks.yml, inputs: {url: x}}]\n"
+    return block.text
 
 
 @pytest.mark.parametrize("block", blocks(PAGES, "yaml"), ids=lambda block: block.place)
 def test_yaml_in_the_pages_is_valid(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "block.yml"
-    file.write_text(block.text, encoding="utf-8")
+    file.write_text(around(block), encoding="utf-8")
+    page = ROOT / block.place.partition(":")[0]
+    for tasks in (b.text for b in blocks([page], "yaml") if b.kind == "tasks"):
+        # Its first line is a comment with its name.
+        for name in (tasks.partition("\n")[0].lstrip("# "), "tasks.yml"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(tasks, encoding="utf-8")
     with pytest.raises(SystemExit) as ended:
         main(command_for(block, file))
     assert ended.value.code == 0
+
+
+@pytest.mark.parametrize("page", reference.PAGES, ids=lambda page: page.name)
+def test_what_the_pages_have_from_the_types_is_true(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert text == reference.written(text), "write it anew: make reference"
+
+
+@pytest.mark.parametrize("page", reference.PAGES[::2], ids=lambda page: page.name)
+def test_every_keyword_is_explained(page: Path) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.*) \|$", page.read_text("utf-8"), re.MULTILINE)
+    assert rows
+    assert [name for name, text in rows if not text.strip()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -133,6 +133,8 @@ class Console:
     @tell.register
     def _(self, event: e.SeverityJudged) -> None:
         level = self._paint("bold", event.level or "none: no rule holds")
+        if event.before:
+            level = f"{event.before} → {level} after the mitigation"
         parts = [f"{level}  {escape(event.because)}".rstrip()]
         if event.level and event.of > 1:
             parts.append(f"on {len(event.hosts)} of {event.of} hosts")
@@ -144,6 +146,16 @@ class Console:
         self._line(self._headed("severity", " · ".join(parts)))
         for why in event.unjudged:
             self._line(self._paint("yellow", f"  ! not judged: {escape(why)}"))
+
+    @tell.register
+    def _(self, event: e.DeadlineMissed) -> None:
+        late = duration((event.at - event.acknowledge_by).total_seconds())
+        text = f"  ! {event.level}: nobody has taken the incident, {late} after its time"
+        self._line(self._paint("red", text))
+
+    @tell.register
+    def _(self, event: e.Acknowledged) -> None:
+        self._line(self._paint("dim", f"  taken: {escape(event.how)}"))
 
     def _headed(self, phase: str, text: str) -> str:
         return f"{self._paint('bold', f'{phase.upper():<{LABEL}}')} {text}"

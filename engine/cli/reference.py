@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from engine.language.shapes import schema_of
 from engine.language.words import described, shown
 
 if TYPE_CHECKING:
@@ -54,27 +55,37 @@ class Reference(msgspec.Struct, frozen=True):
 def reference(entry: Entry) -> Reference:
     """What there is to know about a module."""
     body, arguments, source = _split(inspect.getdoc(entry.cls) or "")
-    text = f"{body}\n\n{source}".strip()
-    schema = entry.schema
-    properties = schema["properties"]
-    # As the author tells them: what a base class has would otherwise come first.
-    names = sorted(properties, key=[*arguments, *properties].index)
     return Reference(
         name=entry.name,
         kind=entry.kind,
         summary=_first_sentence(body),
-        text=text,
-        arguments=[
-            Argument(
-                name,
-                described(properties[name], schema.get("$defs", {})),
-                _standing(name, schema),
-                arguments.get(name, ""),
-            )
-            for name in names
-        ],
+        text=f"{body}\n\n{source}".strip(),
+        arguments=_arguments(entry.schema, arguments),
         example=entry.example,
     )
+
+
+def keywords(kind: type) -> list[Argument]:
+    """The keywords of a part of the language, as its type declares them."""
+    _, arguments, _ = _split(inspect.getdoc(kind) or "")
+    for base in kind.__mro__[1:]:
+        if base.__module__ == kind.__module__:
+            arguments = _split(inspect.getdoc(base) or "")[1] | arguments
+    return _arguments(schema_of(kind), arguments)
+
+
+def _arguments(schema: dict[str, Any], said: dict[str, str]) -> list[Argument]:
+    """Each property, as the author tells them: a base class's would otherwise come first."""
+    properties = schema["properties"]
+    return [
+        Argument(
+            name,
+            described(properties[name], schema.get("$defs", {})),
+            _standing(name, schema),
+            said.get(name, ""),
+        )
+        for name in sorted(properties, key=[*said, *properties].index)
+    ]
 
 
 def _split(doc: str) -> tuple[str, dict[str, str], str]:
@@ -104,7 +115,7 @@ def _standing(name: str, schema: dict[str, Any]) -> str:
     if name in schema.get("required", ()):
         return "required"
     default = schema["properties"][name].get("default")
-    if default is None or default in ("", [], {}, ()):
+    if default is None or isinstance(default, dict) or default in ("", [], ()):
         return "optional"
     plain = default if isinstance(default, list | tuple) else [default]
     return f"default {', '.join(shown(each).strip(chr(34)) for each in plain)}"

@@ -71,6 +71,13 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
     "-M", "--module-path", multiple=True, type=click.Path(), help="A directory with more modules."
 )
 @click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
+@click.option("--policy", metavar="FILE", type=click.Path(), help="Your policy, if not the usual.")
+@click.option(
+    "--break-glass",
+    metavar="REASON",
+    default="",
+    help="Overrule a policy's approvals and cool-downs; the reason stands in the journal.",
+)
 @journal_option
 @click.option(
     "--detailed-exitcode", is_flag=True, help="With --check: exit 6 if there would be changes."
@@ -105,6 +112,8 @@ def command(playbook: str, **said: Any) -> int:
         timeout=said["timeout"],
         module_path=[absolute(path) for path in said["module_path"]],
         start_at_task=said["start_at_task"],
+        policy=said["policy"] and absolute(said["policy"]),
+        break_glass=said["break_glass"],
         detailed_exitcode=said["detailed_exitcode"],
     )
     lists = [name for name in ("hosts", "tasks", "tags") if said[f"list_{name}"]]

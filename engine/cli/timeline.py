@@ -135,9 +135,25 @@ def _(event: e.SeverityJudged) -> list[Line]:
         clock = f"{duration(left)} left" if left >= 0 else f"missed by {duration(-left)}"
         by = event.acknowledge_by.astimezone()
         parts.append(f"acknowledge by {by:%H:%M:%S} ({clock})")
-    text = f"SEVERITY  {event.level or 'none'}  {' · '.join(part for part in parts if part)}"
+    level = event.level or "none"
+    if event.before:
+        level = f"{event.before} → {level} after the mitigation"
+    text = f"SEVERITY  {level}  {' · '.join(part for part in parts if part)}"
     unjudged = [Line(f"    could not be judged: {why}") for why in event.unjudged]
     return [Line(text, event.at, _LEVELS.get(event.level or "", "bold")), *unjudged]
+
+
+@lines.register
+def _(event: e.Acknowledged) -> list[Line]:
+    return [Line(f"TAKEN  {event.how}", event.at)]
+
+
+@lines.register
+def _(event: e.DeadlineMissed) -> list[Line]:
+    late = duration((event.at - event.acknowledge_by).total_seconds())
+    return [
+        Line(f"DEADLINE MISSED  {event.level}: nobody had taken it {late} later", event.at, "red")
+    ]
 
 
 @lines.register

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from engine.contract import Change
     from engine.events import Event
+    from engine.execution.guard import Guards
     from engine.execution.orders import Key
     from engine.language.keywords import Approve
 
@@ -24,6 +25,7 @@ class Proposal:
 
     key: Key
     name: str
+    module: str
     where: str
     change: Change
     approve: Approve
@@ -49,17 +51,23 @@ class Approver(Protocol):
 class Approvals:
     """Gathers the yes for each change, and says in the journal who gave it."""
 
-    def __init__(self, approver: Approver, tell: Callable[[Event], None], *, yes: bool) -> None:
-        """Ask this approver, unless `yes` was said on the command line."""
+    def __init__(
+        self, approver: Approver, guards: Guards, tell: Callable[[Event], None], *, yes: bool
+    ) -> None:
+        """Ask this approver, unless `yes` was said on the command line and is enough."""
         self._approver = approver
+        self._guards = guards
         self._tell = tell
         self.yes = yes
+        self.asked = False
+        """Whether a person was there to be asked."""
 
     def settle(self, proposals: Sequence[Proposal]) -> frozenset[Key]:
         """The keys of what may be applied.
 
         Raises:
             ApprovalNeeded: some of it needs a person and there is none.
+            GuardRefused: a policy says that it is somebody else's to approve.
         """
         open_ones = [p for p in proposals if not self._given(p)]
         approved = {p.key for p in proposals} - {p.key for p in open_ones}
@@ -72,12 +80,18 @@ class Approvals:
         if said is None:
             changes = "1 change waits" if len(open_ones) == 1 else f"{len(open_ones)} changes wait"
             raise ApprovalNeeded(f"{changes} for a yes on {', '.join(hosts)}")
+        self.asked = True
         approved |= said
         self._answered(proposals, approved, "terminal")
         return frozenset(approved)
 
     def _given(self, proposal: Proposal) -> bool:
-        return proposal.approve == "auto" or (self.yes and proposal.approve == "ask")
+        """Whether nobody need be asked; by `--yes` it is the user who approves."""
+        rules = [rule for _, rule in self._guards.rules(proposal)]
+        if proposal.approve == "auto" and all(rule.auto for rule in rules):
+            return True
+        self._guards.check_approver(proposal, getpass.getuser())
+        return self.yes and proposal.approve != "always_ask" and all(rule.yes for rule in rules)
 
     def _answered(self, proposals: Sequence[Proposal], approved: set[Key], how: str) -> None:
         self._tell(

@@ -26,7 +26,9 @@ from engine.execution.bus import Bus
 from engine.execution.change import Changes
 from engine.execution.ending import Course
 from engine.execution.fleet import ThreadFleet
+from engine.execution.guard import Guards
 from engine.execution.halt import Halt
+from engine.execution.judging import Judging
 from engine.execution.memory import Memory
 from engine.execution.past import Past, past_of
 from engine.execution.phases import Phases
@@ -42,6 +44,7 @@ from engine.execution.walk import Walk
 from engine.execution.worker import Worker
 from engine.language import fill, load
 from engine.language.templates import Scope, Templates
+from engine.policy import usual
 from engine.redact import Redactor
 from engine.registry import Registry
 
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from engine.execution.options import Options
     from engine.execution.resuming import Resumption
     from engine.language.model import Playbook, Task
+    from engine.policy import Policies
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -67,6 +71,7 @@ class Prepared:
         given: the inputs and all other `-e` values.
         settings: how each host is reached.
         becoming: as whom each task acts there.
+        policies: that hold.
         files: all that was read for it and may change, with the sha256 of each, hex.
         tasks: the id of each task, with a digest of its text.
     """
@@ -79,6 +84,7 @@ class Prepared:
     plan: Plan
     settings: Mapping[str, Settings]
     becoming: Becoming
+    policies: Policies
     templates: Templates
     redactor: Redactor
     files: Mapping[str, str]
@@ -104,6 +110,7 @@ def prepare(
         InputError: something is wrong with the playbook, the inventory or the options.
     """
     path = Path(options.playbook)
+    policies = usual(options.policy)
     registry = Registry(Path(p) for p in options.module_path)
     inventory = inventories.load(options.inventory, playbook_dir=path.parent)
     names = inventory.names()
@@ -144,6 +151,7 @@ def prepare(
         plan,
         settings,
         becoming,
+        policies,
         templates,
         redactor,
         files_of(plan, registry, options),
@@ -193,15 +201,23 @@ def assemble(
         templates,
         prepared.redactor,
     )
+    guards = Guards(
+        prepared.policies,
+        prepared.playbook.text.limits,
+        plan.all_hosts,
+        plan.inventory.groups_of,
+        options.break_glass,
+    )
     links = Links(prepared.settings)
-    worker = Worker(links, prepared.registry, templates, prepared.becoming, bus.tell)
+    worker = Worker(links, prepared.registry, templates, prepared.becoming, guards, bus.tell)
     fleet = ThreadFleet(worker.perform, options.forks)
     past = past_of(progress) if progress else Past()
     stage = Stage(plan, memory, fleet, templates, bus.tell, past)
     changes = Changes(
         stage,
         Predictor(stage, prepared.registry, bus.tell),
-        Approvals(approver, bus.tell, yes=yes),
+        Approvals(approver, guards, bus.tell, yes=yes),
+        guards,
         bus.tell,
     )
     halt = Halt(
@@ -210,8 +226,9 @@ def assemble(
     budget = Budget(prepared.playbook.text.max_fail, len(plan.hosts_of("mitigate")))
     walk = Walk(stage, changes, halt, budget, bus.tell, stepper or _always)
     course = Course(check=options.check, detailed=options.detailed_exitcode)
-    phases = Phases(stage, changes, walk, halt, bus.tell, course)
-    run = Run(run_id, stage, phases, halt, templates, bus.tell, course=course)
+    judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
+    phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
+    run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
     opening = _opening(prepared, run_id, resumption, opened_at)
     return Assembled(run, links, opening, bus.tell)
 

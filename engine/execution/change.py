@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import ApprovalNeeded, GuardRefused
 from engine.events import GuardHeld
-from engine.execution.guard import check_radius
 from engine.execution.orders import Outcome
 from engine.execution.results import registered
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from engine.contract import Change
     from engine.events import Event
     from engine.execution.approval import Approvals, Proposal
+    from engine.execution.guard import Guards
     from engine.execution.orders import Key, Order
     from engine.execution.predict import Predictor
     from engine.execution.stage import Extra, Stage
@@ -33,12 +33,14 @@ class Changes:
         stage: Stage,
         predictor: Predictor,
         approvals: Approvals,
+        guards: Guards,
         tell: Callable[[Event], None],
     ) -> None:
         """Run them on this stage."""
         self._stage = stage
         self._predictor = predictor
         self._approvals = approvals
+        self._guards = guards
         self._tell = tell
         self._proposals: tuple[Proposal, ...] = ()
         self._approved: dict[Key, Change | None] = {}
@@ -59,23 +61,27 @@ class Changes:
             return
         self._changing = set(prediction.hosts() | self._stage.past.changed_hosts())
         try:
-            self._check_radius(self._changing)
+            self._guards.check_radius(self._changing)
         except GuardRefused as error:
             self._tell(GuardHeld(guard="limits", message=str(error)))
             raise
 
-    def ask(self) -> None:
+    def ask(self) -> bool:
         """Ask for a yes to what was predicted.
+
+        Returns:
+            Whether a person was asked.
 
         Raises:
             ApprovalNeeded: nobody said yes; nothing was changed.
         """
         if not self._proposals:
-            return
+            return False
         said_yes = self._approvals.settle(self._proposals)
         if not said_yes:
             raise ApprovalNeeded("nothing was approved")
         self._approved |= {p.key: p.change if p.key in said_yes else None for p in self._proposals}
+        return self._approvals.asked
 
     def run(
         self,
@@ -88,10 +94,6 @@ class Changes:
         if tasks[0].kind == "action":
             return self._apply(phase, tasks[0], hosts, extras or {})
         return self._stage.run(phase, tasks, hosts, extras)
-
-    def _check_radius(self, changing: Collection[str]) -> None:
-        plan = self._stage.plan
-        check_radius(plan.playbook.text.limits, changing, plan.all_hosts)
 
     def _apply(
         self, phase: Phase, task: Task, hosts: Collection[str], extras: Mapping[str, Extra]
@@ -128,7 +130,7 @@ class Changes:
             lanes = [by_host[host] for host in by_host if host in begun]
             for outcome in asking:
                 ended += self._ask_again(outcome, by_host[outcome.order.host])
-        self._stage.remember([task], ended)
+        self._stage.remember(ended)
         return ended
 
     def _refused(self, order: Order) -> bool:
@@ -139,7 +141,7 @@ class Changes:
         if phase != "mitigate" or not lane or lane[0].where in self._changing:
             return []
         try:
-            self._check_radius({*self._changing, lane[0].where})
+            self._guards.check_radius({*self._changing, lane[0].where})
         except GuardRefused as error:
             order = lane[0]
             lane.clear()
@@ -162,7 +164,7 @@ class Changes:
             return [self._ended(order, "failed", message)]
         try:
             said_yes = self._approvals.settle([self._predictor.propose(order, outcome.change)])
-        except ApprovalNeeded as error:
+        except (ApprovalNeeded, GuardRefused) as error:
             lane.clear()
             return [self._ended(order, "failed", f"not applied: {error}")]
         if not said_yes:

@@ -33,6 +33,8 @@ class Options(Struct, frozen=True, kw_only=True):
         timeout: seconds to connect; None for what ssh_config says.
         module_path: directories with more modules.
         start_at_task: the name of the first task to run; a glob.
+        policy: the user's policy file; None for the usual one.
+        break_glass: why rules of approval and cool-downs do not hold this time; empty: they do.
         detailed_exitcode: with check, exit 6 where there would be changes.
     """
 
@@ -53,4 +55,6 @@ class Options(Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     module_path: list[str] = []
     start_at_task: str | None = None
+    policy: str | None = None
+    break_glass: str = ""
     detailed_exitcode: bool = False

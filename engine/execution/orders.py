@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.contract import Change
-    from engine.events import Intent, Status
-    from engine.language.keywords import Phase
+    from engine.events import Intent, PhaseName, Status
     from engine.language.model import Task
 
 Mode = Literal["probe", "predict", "apply"]
@@ -40,7 +39,7 @@ class Order:
     """
 
     task: Task
-    phase: Phase
+    phase: PhaseName
     host: str
     mode: Mode
     name: str

@@ -33,14 +33,26 @@ class Phases:
         halt: Halt,
         tell: Callable[[Event], None],
         course: Course,
+        taken: Callable[[str], None],
     ) -> None:
-        """Put together by `assemble`; what decides the run's end is noted in `course`."""
+        """Put together by `assemble`; what decides the run's end is noted in `course`.
+
+        Args:
+            stage: knows the plan and the hosts.
+            changes: predicts and asks.
+            walk: goes through tasks and blocks.
+            halt: says when to stop.
+            tell: makes events known.
+            course: of the run.
+            taken: is told when somebody has taken the incident, and by what.
+        """
         self._stage = stage
         self._changes = changes
         self._walk = walk
         self._halt = halt
         self._tell = tell
         self._course = course
+        self._taken = taken
 
     def run(self, phase: Phase) -> None:
         """Run one phase, as far as the plan has it.
@@ -62,6 +74,8 @@ class Phases:
         try:
             if not why_not:
                 self._run(phase, plan.phases[phase], hosts)
+                if phase == "acknowledge" and not self._halt.signal:
+                    self._acknowledged()
         finally:
             self._tell(PhaseEnded(phase=phase, seconds=round(time.monotonic() - started, 3)))
 
@@ -79,7 +93,8 @@ class Phases:
         self._course.predicted = self._changes.predicted
         if self._course.check or (self._halt.stops and phase != "always"):
             return
-        self._changes.ask()
+        if self._changes.ask():
+            self._taken("a person at the terminal")
         self._in_batches(phase, rest, left)
 
     def _in_batches(self, phase: Phase, nodes: Sequence[Node], hosts: Sequence[str]) -> None:
@@ -93,6 +108,16 @@ class Phases:
                 self._walk.stop(f"batch {number} of {len(found)} failed on {names(failed)}")
             if self._halt.stops and phase != "always":
                 return
+
+    def _acknowledged(self) -> None:
+        """The incident is taken if a task of the phase has told somebody so."""
+        told = [o.order.name for o in self._walk.changed if o.order.phase == "acknowledge"]
+        if told:
+            self._taken(told[0])
+
+    def changed(self) -> bool:
+        """Whether the mitigation has changed anything."""
+        return any(outcome.order.phase == "mitigate" for outcome in self._walk.changed)
 
     def _resolved(self) -> None:
         self._course.not_resolved += [

@@ -152,7 +152,8 @@ class Predictor:
                 change=to_plain(change),
             )
         )
-        return Proposal(order.key, order.name, order.where, change, self._approve(order))
+        module = order.task.module
+        return Proposal(order.key, order.name, module, order.where, change, self._approve(order))
 
     def _expected(
         self, nodes: Iterable[Node], hosts: Hosts, only_if: str = ""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.errors import ApprovalNeeded, GuardRefused, HostError, Interrupted
+from engine.errors import ApprovalNeeded, GuardRefused, Interrupted
 from engine.events import (
     Interruption,
-    PhaseStarted,
     RunEnded,
-    SeverityJudged,
 )
 from engine.execution.ending import Course, Ending, ending
-from engine.execution.severity import acknowledge_by, judge
 from engine.language.keywords import PHASES
 
 if TYPE_CHECKING:
@@ -22,10 +18,10 @@ if TYPE_CHECKING:
 
     from engine.events import Event
     from engine.execution.halt import Halt
+    from engine.execution.judging import Judging
     from engine.execution.phases import Phases
     from engine.execution.stage import Stage
-    from engine.language.model import Rule
-    from engine.language.templates import Templates
+    from engine.language.keywords import Phase
 
 
 class Run:
@@ -36,8 +32,8 @@ class Run:
         run_id: str,
         stage: Stage,
         phases: Phases,
+        judging: Judging,
         halt: Halt,
-        templates: Templates,
         tell: Callable[[Event], None],
         *,
         course: Course,
@@ -46,8 +42,8 @@ class Run:
         self._id = run_id
         self._stage = stage
         self._phases = phases
+        self._judging = judging
         self._halt = halt
-        self._templates = templates
         self._tell = tell
         self._course = course
 
@@ -67,9 +63,8 @@ class Run:
         started = time.monotonic()
         try:
             for phase in PHASES[:-1]:
-                if phase == "mitigate":
-                    self._judge_severity()
                 if not self._halt.signal:
+                    self._before(phase)
                     self._phases.run(phase)
         except GuardRefused as error:
             self._course.refused = str(error)
@@ -78,6 +73,7 @@ class Run:
         except Interrupted as error:
             self._halt.signal = self._halt.signal or str(error)
         self._last_things()
+        self._judging.look_at_the_clock()
         end = self._ending()
         self._tell(
             RunEnded(
@@ -89,6 +85,14 @@ class Run:
             )
         )
         return end
+
+    def _before(self, phase: Phase) -> None:
+        """What is judged between two phases."""
+        if phase == "mitigate":
+            self._judging.judge()
+        elif phase == "resolve" and self._phases.changed():
+            self._judging.judge_again()
+        self._judging.look_at_the_clock()
 
     def _recap(self) -> dict[str, dict[str, int]]:
         """In the plan's order, not in the one that hosts answered in."""
@@ -111,34 +115,3 @@ class Run:
         self._course.interrupted = self._halt.signal
         self._course.halted = self._halt.reason
         return ending(self._course, self._stage.memory.recap, self._id)
-
-    # ── severity ──
-
-    def _judge_severity(self) -> None:
-        plan, memory = self._stage.plan, self._stage.memory
-        rules = plan.playbook.severity
-        if not rules or "investigate" not in plan.phases or self._halt.signal:
-            return
-        self._tell(PhaseStarted(phase="severity", tasks=len(rules), hosts=len(plan.hosts)))
-        evidence = {name: frozenset(hosts) for name, hosts in memory.evidence.items()}
-        found = judge(rules, evidence, plan.hosts, self._holds)
-        opened_at = datetime.fromisoformat(str(memory.incident["opened_at"]))
-        by = acknowledge_by(found.level, opened_at)
-        memory.incident["severity"] = found.level
-        memory.incident["acknowledge_by"] = by.isoformat() if by else None
-        self._tell(
-            SeverityJudged(
-                level=found.level,
-                because=found.because,
-                hosts=list(found.hosts),
-                of=found.of,
-                unjudged=list(found.unjudged),
-                acknowledge_by=by,
-            )
-        )
-
-    def _holds(self, rule: Rule, host: str) -> bool:
-        try:
-            return self._templates.holds(rule.text.when, self._stage.memory.scope(host))
-        except HostError as error:
-            raise HostError(f"{error.message} ({rule.place})") from None

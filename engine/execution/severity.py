@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from engine.language.model import Rule
-
-CLOCK: dict[str, timedelta] = {
-    "P1": timedelta(minutes=15),
-    "P2": timedelta(hours=1),
-    "P3": timedelta(hours=4),
-}
-"""Time to acknowledge; P4 has no clock: next sprint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +89,9 @@ def needed(on: int | str, asked: int) -> int:
     return int(on)
 
 
-def acknowledge_by(level: str | None, opened_at: datetime) -> datetime | None:
+def acknowledge_by(
+    level: str | None, opened_at: datetime, clock: Mapping[str, timedelta]
+) -> datetime | None:
     """When somebody must have taken it; None where the level has no clock."""
-    clock = CLOCK.get(level or "")
-    return opened_at + clock if clock else None
+    length = clock.get(level or "")
+    return opened_at + length if length else None

@@ -8,6 +8,8 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from engine.contract import seconds
 from engine.errors import HostError
 from engine.events import EVIDENCE_PHASES, TaskEnded, WaveEnded
@@ -20,7 +22,7 @@ from engine.nearest import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from engine.events import Event
+    from engine.events import Event, PhaseName
     from engine.execution.fleet import Fleet
     from engine.execution.memory import Memory
     from engine.execution.orders import Key, Mode
@@ -107,8 +109,25 @@ class Stage:
         for outcome in self.dispatch(lanes):
             self.tell(outcome)
             ended.append(outcome)
-        self.remember(tasks, ended)
+        self.remember(ended)
         return ended
+
+    def run_again(self, tasks: Sequence[Task]) -> None:
+        """Look once more at what these tasks of the investigation look at: fresh evidence.
+
+        In the journal each is another task, `severity.investigate.2`.
+        """
+        lanes: list[list[Order]] = []
+        ended: list[Outcome] = []
+        for task, host in self.cells(tasks):
+            again = structs.replace(task, id=f"severity.{task.id}")
+            orders, settled = self.expand("severity", again, host, "probe")
+            ended += settled
+            lanes += [[order] for order in orders]
+        for outcome in self.dispatch(lanes):
+            self.tell(outcome)
+            ended.append(outcome)
+        self.remember(ended)
 
     def end_early(self, outcome: Outcome) -> None:
         """An order ended when it was only asked what it would do; it is not run any more."""
@@ -132,7 +151,7 @@ class Stage:
         return self.past.once(task, found) if task.text.run_once else found
 
     def expand(
-        self, phase: Phase, task: Task, host: str, mode: Mode, extra: Extra | None = None
+        self, phase: PhaseName, task: Task, host: str, mode: Mode, extra: Extra | None = None
     ) -> tuple[list[Order], list[Outcome]]:
         """A cell's orders, one for each loop item; and what is settled without a worker.
 
@@ -249,7 +268,8 @@ class Stage:
         """Make an outcome known, and let it count."""
         order = outcome.order
         ignored = outcome.failed and self.forgives(outcome)
-        self.memory.count(outcome, ignored=ignored)
+        if order.phase != "severity":  # a second look at what has counted already
+            self.memory.count(outcome, ignored=ignored)
         shown = self._without_secrets(outcome)
         self._tell(
             TaskEnded(
@@ -293,7 +313,7 @@ class Stage:
             ignores = text.ignore_unreachable
         return outcome.order.phase in EVIDENCE_PHASES or ignores
 
-    def remember(self, tasks: Sequence[Task], outcomes: list[Outcome]) -> None:
+    def remember(self, outcomes: list[Outcome]) -> None:
         """Register what a wave's tasks came to, and say that the wave is over."""
         by_cell = {
             cell: list(group)
@@ -306,7 +326,7 @@ class Stage:
             for each in hosts:
                 self.memory.register(task, each, found)
         if outcomes:
-            self._tell(WaveEnded(tasks=[task.id for task in tasks]))
+            self._tell(WaveEnded(tasks=list(dict.fromkeys(o.order.task.id for o in outcomes))))
 
 
 def _cell(outcome: Outcome) -> tuple[str, str]:

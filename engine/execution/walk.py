@@ -90,6 +90,8 @@ class Walk:
         self._fatal: dict[str, str] = {}
         self.unforgiven: list[Outcome] = []
         """What failed so far, and was not to be ignored."""
+        self.changed: list[Outcome] = []
+        """What was changed or recorded so far."""
 
     def go(self, phase: Phase, nodes: Sequence[Node], hosts: Hosts) -> Hosts:
         """Take hosts through a phase, or a part of it, and then through the handlers.
@@ -154,6 +156,8 @@ class Walk:
         tasks = [task for task in tasks if self._stepper(task, len(hosts))]
         failed: set[str] = set()
         for outcome in self._waves.run(phase, tasks, hosts, extras) if tasks else ():
+            if outcome.status == "changed":
+                self.changed.append(outcome)
             self._undo.note(outcome)
             self._handlers.note(outcome)
             if outcome.failed and not self._stage.forgives(outcome):

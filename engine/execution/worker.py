@@ -21,7 +21,6 @@ from engine.errors import (
     Unreachable,
 )
 from engine.events import Intent, TaskStarted
-from engine.execution.guard import check_protected
 from engine.execution.look import VERIFY_WITHIN, Looker
 from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from engine.contract import Module
     from engine.events import Event, Status
     from engine.execution.becoming import Becoming
+    from engine.execution.guard import Guards
     from engine.language.templates import Templates
     from engine.registry import Registry
 
@@ -58,6 +58,7 @@ class Worker:
         registry: Registry,
         templates: Templates,
         becoming: Becoming,
+        guards: Guards,
         tell: Callable[[Event], None],
     ) -> None:
         """Work on these hosts with these modules.
@@ -67,12 +68,14 @@ class Worker:
             registry: the modules.
             templates: renders their arguments.
             becoming: knows as whom a task acts.
+            guards: know what must never be changed.
             tell: makes an event known; for an `Intent` it returns when it is durable.
         """
         self._links = links
         self._registry = registry
         self._templates = templates
         self._becoming = becoming
+        self._guards = guards
         self._tell = tell
         self._stopped = threading.Event()
         self._revived = threading.Event()
@@ -163,7 +166,7 @@ class Worker:
 
     def _probe(self, order: Order, looker: Looker, module: Observing[Any]) -> Outcome:
         sight = looker.look(order.task, module, order.data)
-        unmet: Status = "finding" if order.phase == "investigate" else "failed"
+        unmet: Status = "finding" if order.phase in ("investigate", "severity") else "failed"
         status = "ok" if sight.holds else unmet
         result = registered(sight.result, status, message=sight.message)
         return Outcome(order, status, sight.message, sight.summary, result)
@@ -174,7 +177,7 @@ class Worker:
         if change is None:
             outcome = Outcome(order, "ok", summary="nothing to do")
             return replace(outcome, result=registered(seen, "ok"))
-        check_protected(change)
+        self._guards.protect(order.where, change)
         if order.mode == "predict":
             return Outcome(order, "changed", summary=change.summary, change=change)
         if isinstance(module, Action):

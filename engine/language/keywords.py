@@ -29,7 +29,20 @@ Batch = Annotated[int | str, Meta(title="batch size", examples=[1, "25%"])]
 
 
 class InputText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One input: a JSON Schema and a default. Without a default it must be given with `-e`."""
+    """One input: a JSON Schema and a default. Without a default it must be given with `-e`.
+
+    Args:
+        type: of its value; what `-e` gives as text becomes that.
+        description: for people.
+        default: its value where none is given.
+        enum: the values that it may have.
+        pattern: that text must have a match of, in RE2's syntax.
+        minimum: of a number.
+        maximum: of a number.
+        min_length: of a text, in characters.
+        max_length: of a text, in characters.
+        items: the JSON Schema of a list's items.
+    """
 
     type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
     description: str = ""
@@ -44,7 +57,14 @@ class InputText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class RuleText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One severity rule: the first that holds decides."""
+    """One severity rule: the first that holds decides.
+
+    Args:
+        level: P1 to P4.
+        when: must hold on a host, with what was registered there.
+        on: on how many of the hosts that have this evidence.
+        because: why that is so bad, for people.
+    """
 
     level: Level
     when: Expression | bool | list[Expression | bool] = True
@@ -56,7 +76,12 @@ class RuleText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The blast radius of `mitigate` over the whole run."""
+    """The blast radius of `mitigate` over the whole run.
+
+    Args:
+        max_hosts: so many hosts may be changed.
+        max_percent: that share of the playbook's hosts may be changed, whatever `--limit` says.
+    """
 
     max_hosts: Annotated[int, Meta(ge=1)] | None = None
     max_percent: Annotated[float, Meta(gt=0, le=100)] | None = None
@@ -68,9 +93,25 @@ class Shared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Conditions and tags add up, variables and the environment are merged, the rest is a default.
 
     Args:
+        name: what people call it; a template.
+        hosts: where it runs, instead of the playbook's hosts.
+        when: must hold on a host, or it is skipped there.
+        tags: for `--tags` and `--skip-tags`; `always` and `never` as in Ansible.
+        vars: variables that exist only here; templates, rendered when they are used.
+        environment: of the commands that modules run on the host.
         become: act on the host as another account than the one that is logged in.
         become_user: as which one; root unless said.
         become_method: how to get there; by sudo unless said.
+        delegate_to: the host that does it in the other's stead; a template.
+        run_once: on the first of its hosts only, and what came of it holds for all.
+        throttle: on how many hosts it may be under way at once.
+        ignore_errors: a failure lets the host go on.
+        ignore_unreachable: so does a host that cannot be reached.
+        any_errors_fatal: a failure on one host is one on all.
+        no_log: `true` hides the result, but not why it failed; a list of expressions, such as
+            `result.json.token`, whose values are masked wherever they turn up from then on.
+        approve: whose yes a change needs. `ask`: a person's, or `--yes`; `auto`: none, the author
+            vouches for it; `always_ask`: a person's, even under `--yes`.
     """
 
     name: str = ""
@@ -109,7 +150,28 @@ class LoopControl(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class TaskText(Shared, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The keywords of a task; beside them stands one module's name with its arguments."""
+    """The keywords of a task; beside them stands one module's name with its arguments.
+
+    Args:
+        register: the name of its result, for all that follows.
+        loop: a list, or an expression of one; the task is done for each `item`.
+        loop_control: how the loop is told and paced.
+        expect: what must hold of the `result`, in place of the module's own finding. Unmet in
+            `investigate` it is a finding, elsewhere a failure.
+        failed_when: what of the `result` is a failure, in place of the module's own word.
+        within: it must come to hold before that time is over.
+        hold: it must hold at every look for that long.
+        every: the time between two such looks.
+        until: look again until that holds of the `result`.
+        retries: so many times more; 3 unless said.
+        delay: the time between these looks; 5 s unless said.
+        timeout: of one look (30 s unless said), or of an action (5 min).
+        verify: probes that must hold after a change; each is looked at for 30 s unless it says
+            `within`. The symptom decides, not the exit status.
+        rollback: tasks that take the change back when its host fails afterwards. They see what was
+            done as `result`, and need no further yes.
+        notify: handlers that are run once at the end of the phase, if this has changed something.
+    """
 
     register: Name | None = None
     loop: list[Any] | Expression | None = None
@@ -166,6 +228,13 @@ class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The keywords of a playbook file.
 
     Args:
+        name: of the kind of incident.
+        description: for people.
+        owner: the team that answers for it.
+        links: names and addresses, such as a dashboard's.
+        inputs: what the playbook is told for each incident.
+        vars: variables; templates, rendered when they are used.
+        hosts: on which it runs; Ansible's patterns.
         tags: of every task.
         environment: of every command that a module runs on a host.
         become: whether its tasks act as another account; they may say otherwise.
@@ -175,7 +244,15 @@ class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         serial: `mitigate` takes so many hosts at a time; a list says how many each time.
         max_fail: more hosts that failed than that, and `mitigate` stops everywhere.
         any_errors_fatal: a task that fails on one host has failed on all.
-        rollback_on: when what was applied on a host is taken back.
+        rollback_on: when what was applied on a host is taken back: on a `failure` of it, on an
+            `interrupt` of the run.
+        limits: the blast radius.
+        acknowledge: tell people that somebody is at it: probes and records.
+        investigate: look: probes only; a finding or a host that cannot be reached is evidence.
+        severity: how bad it is, from what was found.
+        mitigate: shown, approved, applied, verified.
+        resolve: whether it is over: probes and records.
+        always: last, whatever happened.
         handlers: tasks that others notify when they have changed something.
     """
 

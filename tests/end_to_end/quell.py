@@ -157,8 +157,9 @@ def finish(child: pexpect.spawn[str]) -> tuple[int, str]:
 
 
 def results(events: list[Event], task: str) -> list[TaskEnded]:
-    """How a task of that name ended, each time."""
-    return [event for event in events if isinstance(event, TaskEnded) and event.name == task]
+    """How a task of that name ended, each time; not the second look for the severity."""
+    ended = [event for event in events if isinstance(event, TaskEnded)]
+    return [event for event in ended if event.name == task and event.phase != "severity"]
 
 
 def intents(events: list[Event]) -> list[Intent]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from engine.contract import Change, Identity
+from engine.execution.guard import Guards
 from engine.execution.orders import Order, Outcome
-from engine.language.keywords import RuleText, TaskText
+from engine.language.keywords import Limits, RuleText, TaskText
 from engine.language.model import Place, Rule, Task
+from engine.policy import Policies, Policy
+from engine.policy.text import PolicyText
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def task(
@@ -41,6 +49,28 @@ def order(host: str, name: str = "a", **keywords: Any) -> Order:
 
 def outcome(of: Order, status: Any = "ok", **fields: Any) -> Outcome:
     return Outcome(of, status, **fields)
+
+
+def guards(
+    *policies: Policy,
+    limits: Limits | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    break_glass: str = "",
+) -> Guards:
+    """The guards of a run on app1 to app4, which are in these groups."""
+    known = groups or {}
+    return Guards(
+        Policies(policies),
+        limits or Limits(),
+        ("app1", "app2", "app3", "app4"),
+        lambda host: known.get(host, ()),
+        break_glass,
+    )
+
+
+def policy(**text: Any) -> Policy:
+    """A policy with these keywords."""
+    return Policy(path="policy.yml", text=msgspec.convert(text, PolicyText))
 
 
 def change(pid: int = 4711, name: str = "python3", kind: str = "process") -> Change:

@@ -18,17 +18,22 @@ from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
 from engine.execution.ending import Course
+from engine.execution.guard import Guards
 from engine.execution.halt import Halt
+from engine.execution.judging import Judging
 from engine.execution.memory import Memory
 from engine.execution.past import Past
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.predict import Predictor
+from engine.execution.run import Run
 from engine.execution.stage import Stage
 from engine.execution.walk import Walk
 from engine.execution.worker import Worker
 from engine.language import load
 from engine.language.templates import Scope, Templates
+from engine.policy import Policies, Policy
+from engine.policy.policies import CLOCK
 from engine.redact import Redactor
 from engine.registry import Registry
 from tests.modules.fakes import FakeConnection
@@ -43,7 +48,11 @@ if TYPE_CHECKING:
     from engine.execution.orders import Key, Order, Outcome, Wave
 
 MODULES = Path(__file__).with_name("modules")
-INCIDENT: dict[str, Any] = {"id": "20261123-1337-k3f9", "check": False}
+INCIDENT: dict[str, Any] = {
+    "id": "20261123-1337-k3f9",
+    "check": False,
+    "opened_at": "2026-11-23T13:37:00+00:00",
+}
 
 
 @dataclass
@@ -162,6 +171,8 @@ class Rig:
         selection: what is left in.
         hosts: their names.
         leave: tasks that a person at `--step` passes over.
+        policies: that hold.
+        break_glass: why their rules of approval do not.
         becoming: what the hosts' variables say of becoming another account.
     """
 
@@ -178,6 +189,8 @@ class Rig:
         selection: Selection | None = None,
         hosts: Sequence[str] = ("h1", "h2"),
         leave: Collection[str] = (),
+        policies: Sequence[Policy] = (),
+        break_glass: str = "",
         becoming: Mapping[str, BecomeSaid] | None = None,
     ) -> None:
         self.events: list[Event] = []
@@ -193,14 +206,21 @@ class Rig:
         # Of the links a worker asks nothing but a host's connection.
         links = cast("Links", self.boards)
         whom = Becoming(becoming or {}, BecomeSaid(), self.templates)
-        self.worker = Worker(links, registry, self.templates, whom, bus.tell)
+        guards = Guards(
+            Policies(tuple(policies)),
+            self.plan.playbook.text.limits,
+            self.plan.all_hosts,
+            self.plan.inventory.groups_of,
+            break_glass,
+        )
+        self.worker = Worker(links, registry, self.templates, whom, guards, bus.tell)
         fleet = SerialFleet(self.worker.perform)
         self.lanes = fleet.lanes
         before = past or Past()
         self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, before)
         self.predictor = Predictor(self.stage, registry, bus.tell)
-        approvals = Approvals(self.person, bus.tell, yes=yes)
-        self.changes = Changes(self.stage, self.predictor, approvals, bus.tell)
+        approvals = Approvals(self.person, guards, bus.tell, yes=yes)
+        self.changes = Changes(self.stage, self.predictor, approvals, guards, bus.tell)
         self.revived = 0
         self.halt = Halt(lambda: None, self._revive)
         budget = Budget(self.plan.playbook.text.max_fail, len(self.plan.hosts_of("mitigate")))
@@ -208,7 +228,19 @@ class Rig:
             self.stage, self.changes, self.halt, budget, bus.tell, lambda t, _: t.name not in leave
         )
         self.course = Course(check=check)
-        self.phases = Phases(self.stage, self.changes, walk, self.halt, bus.tell, self.course)
+        self.judging = Judging(self.stage, self.templates, CLOCK, bus.tell)
+        self.phases = Phases(
+            self.stage,
+            self.changes,
+            walk,
+            self.halt,
+            bus.tell,
+            self.course,
+            self.judging.taken,
+        )
+        self.run = Run(
+            "run", self.stage, self.phases, self.judging, self.halt, bus.tell, course=self.course
+        )
 
     def _revive(self) -> None:
         self.revived += 1

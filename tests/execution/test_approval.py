@@ -6,27 +6,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.errors import ApprovalNeeded
+from engine.errors import ApprovalNeeded, GuardRefused
 from engine.events import ApprovalAnswered, ApprovalAsked, Event
 from engine.execution.approval import Approvals, Proposal
-from tests.execution.build import change
+from tests.execution.build import change, guards, policy
 from tests.execution.rig import Person
 
 if TYPE_CHECKING:
+    from engine.execution.guard import Guards
     from engine.language.keywords import Approve
 
 
 def proposal(host: str, approve: Approve = "ask", item: str | None = None) -> Proposal:
-    return Proposal(("mitigate.1", host, item), "End it", host, change(), approve)
+    return Proposal(("mitigate.1", host, item), "End it", "port_kill", host, change(), approve)
 
 
 def settled(
-    proposals: list[Proposal], *answers: set[str] | None, yes: bool = False
+    proposals: list[Proposal],
+    *answers: set[str] | None,
+    yes: bool = False,
+    guarded: Guards | None = None,
 ) -> tuple[set[str], list[Event], Person]:
     """The hosts of what may be applied, what was told, and the person."""
     told: list[Event] = []
     person = Person(answers)
-    keys = Approvals(person, told.append, yes=yes).settle(proposals)
+    keys = Approvals(person, guarded or guards(), told.append, yes=yes).settle(proposals)
     return {host for _, host, _ in keys}, told, person
 
 
@@ -78,3 +82,20 @@ def test_an_item_of_a_loop_is_told_by_its_label() -> None:
     _, [_, answered], _ = settled([proposal("h1", item="web")], {"h1"})
     assert isinstance(answered, ApprovalAnswered)
     assert answered.approved == ["mitigate.1@h1[web]"]
+
+
+def test_a_policy_may_want_a_person_all_the_same() -> None:
+    strict = guards(policy(approve=[{"auto": False, "yes": False}]))
+    for proposals, yes in (([proposal("h1", "auto")], False), ([proposal("h1")], True)):
+        hosts, _, person = settled(proposals, {"h1"}, yes=yes, guarded=strict)
+        assert hosts == {"h1"}
+        assert len(person.asked) == 1
+
+
+def test_nobody_else_is_asked_for_what_a_policy_leaves_to_some() -> None:
+    others = guards(policy(approve=[{"by": ["nobody-here"]}]))
+    with pytest.raises(GuardRefused, match=r"policy.yml lets nobody-here approve port_kill there"):
+        settled([proposal("h1")], {"h1"}, guarded=others)
+    with pytest.raises(GuardRefused, match="nobody-here"):
+        settled([proposal("h1")], yes=True, guarded=others)
+    assert settled([proposal("h1", "auto")], guarded=others)[0] == {"h1"}

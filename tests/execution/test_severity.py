@@ -5,6 +5,7 @@ import pytest
 from engine.errors import HostError
 from engine.execution.severity import acknowledge_by, judge, needed
 from engine.language.model import Rule
+from engine.policy.policies import CLOCK
 from tests.execution.build import rule
 
 HOSTS = ("app1", "app2", "app3", "app4")
@@ -80,5 +81,5 @@ def test_evidence_that_no_host_has_together_is_said() -> None:
     [("P1", "03:15"), ("P2", "04:00"), ("P3", "07:00"), ("P4", None), (None, None)],
 )
 def test_the_clock(level: str | None, expected: str | None) -> None:
-    by = acknowledge_by(level, datetime(2026, 11, 23, 3, 0, tzinfo=UTC))
+    by = acknowledge_by(level, datetime(2026, 11, 23, 3, 0, tzinfo=UTC), CLOCK)
     assert (by and f"{by:%H:%M}") == expected

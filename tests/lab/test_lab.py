@@ -88,7 +88,10 @@ def test_orphans_are_collected(lab: Lab) -> None:
 
 def test_closing_a_machine_ends_all_that_runs_in_it() -> None:
     machine = Namespace("gone")
-    process = machine.start(["sleep", "1000"])
+    process = machine.start(["sh", "-c", "echo up; exec sleep 1000"], stdout=subprocess.PIPE)
+    assert process.stdout
+    with process.stdout as said:
+        assert said.readline() == b"up\n"
     inner = machine.pid
     machine.close()
     assert process.returncode == -9
