@@ -58,7 +58,7 @@ def index(
     """
     if isinstance(event, Intent):
         now = when or transaction.moment()
-        for target in targets(event.host, event.change):
+        for target in _acted_on(event):
             transaction.rows(
                 "INSERT INTO actions"
                 " (host, kind, name, module, run, intent, sent, wall, boot, up) VALUES"
@@ -128,7 +128,7 @@ def _sent(transaction: Transaction, run: str, row: _Row, age: float) -> Sent:
     if (
         not isinstance(intent, Intent)
         or (intent.intent, intent.module) != (row.intent, row.module)
-        or row.target not in targets(intent.host, intent.change)
+        or row.target not in _acted_on(intent)
     ):
         raise _damaged(run)
     if outcome is not None and not (
@@ -137,6 +137,7 @@ def _sent(transaction: Transaction, run: str, row: _Row, age: float) -> Sent:
         raise _damaged(run)
     return Sent(
         run=run,
+        intent=intent.intent,
         task=intent.task,
         name=intent.name,
         module=intent.module,
@@ -193,8 +194,13 @@ def _expected(events: Iterable[Event]) -> list[_Row]:
     return [
         _Row(target, intent.module, intent.intent, number, ended.get(intent.intent))
         for number, intent in sent
-        for target in targets(intent.host, intent.change)
+        for target in _acted_on(intent)
     ]
+
+
+def _acted_on(intent: Intent) -> tuple[Target, ...]:
+    """On the host that does it: that is where another run would meet it."""
+    return targets(intent.delegate or intent.host, intent.change)
 
 
 def _damaged(run: str) -> JournalError:

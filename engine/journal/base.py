@@ -26,7 +26,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
         state: whether it goes on, ended, was broken off, or can no longer be read.
         started: when; None if that cannot be read.
         playbook: its name.
-        severity: the last that was judged.
+        severity: that was judged of the incident, before anything was done about it.
         outcome: how it ended, in the run's own words; the state where it did not.
         exit_code: the program's; None without an end.
         seconds: how long it took, or has taken so far.

@@ -87,6 +87,7 @@ class Sent(Struct, frozen=True, kw_only=True):
 
     Args:
         run: which run sent it.
+        intent: the id that it had there.
         task: its task's id.
         name: what people call it.
         module: what was done.
@@ -100,6 +101,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     """
 
     run: str
+    intent: str
     task: str
     name: str
     module: str

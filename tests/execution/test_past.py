@@ -16,7 +16,8 @@ from tests.journal.events import action, ended, intent, started, task
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.events import Event
+    from engine.events import Event, TaskEnded
+    from engine.execution.orders import Key
 
 
 class TestFinished:
@@ -61,6 +62,16 @@ def test_what_may_have_been_taken_back_is_looked_at_like_what_nobody_saw() -> No
     assert {key[0] for key in past.unsure} == {"mitigate.1", "b"}
     assert past.ended == {}
     assert [sent.task for sent in so_far.unknown] == ["b"]
+
+
+def test_a_host_has_failed_where_its_failure_was_not_to_be_ignored(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, 'mitigate: [{name: One, switch: "on"}]')
+    [one] = rig.plan.tasks("mitigate")
+    failed: dict[Key, TaskEnded] = {
+        (one.id, "h1", None): action(1, host="h1", status="failed"),
+        (one.id, "h2", None): action(1, host="h2", status="failed", ignored=True),
+    }
+    assert Past(failed).failed(one, ["h1", "h2"]) == {"h1"}
 
 
 def test_what_was_a_secret_is_not_taken_for_its_mask(tmp_path: Path) -> None:

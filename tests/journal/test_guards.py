@@ -17,6 +17,7 @@ ANN = Writer("ann", "ops1", 4711)
 def sent(**changed: Any) -> Sent:
     fields: dict[str, Any] = {
         "run": "a",
+        "intent": "i1",
         "task": "mitigate.1",
         "name": "End idle sessions",
         "module": "pg_terminate",

@@ -70,6 +70,16 @@ def test_newest_first_and_of_all_runs(journal: Journal) -> None:
     assert [sent.run for sent in journal.history(target, limit=2)] == ["c", "b"]
 
 
+def test_what_was_done_elsewhere_in_a_hosts_stead_is_found_there(journal: Journal) -> None:
+    stead = {"host": "db1", "delegate": "ops1"}
+    record(journal, "a", [started("a"), intent(5, **stead), action(9, **stead), ended()])
+
+    [sent] = journal.history(Target("ops1", "backend", "appuser"))
+    assert (sent.run, sent.intent) == ("a", "i1")
+    assert journal.history(DB1) == []
+    assert len(journal.events("a")) == 4
+
+
 def test_of_this_target_and_this_module_only(journal: Journal) -> None:
     record(journal, "a", restart("a", "app1"))
     record(journal, "b", restart("b", "app2"))

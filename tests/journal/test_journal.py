@@ -183,11 +183,19 @@ class TestRuns:
 
         assert journal.runs()[0].state == "broken off"
 
-    def test_the_last_severity_counts(self, journal: Journal) -> None:
-        better = SeverityJudged(at=at(61), level="P4")
+    def test_the_severity_is_the_incidents_and_not_the_one_after_the_mitigation(
+        self, journal: Journal
+    ) -> None:
+        better = SeverityJudged(at=at(61), level="P4", before="P2")
         record(journal, [*investigated(), better, ended()])
 
-        assert journal.runs()[0].severity == "P4"
+        assert journal.runs()[0].severity == "P2"
+
+    def test_a_session_that_goes_on_may_know_better(self, journal: Journal) -> None:
+        worse = SeverityJudged(at=at(61), level="P1")
+        record(journal, [*investigated(), worse, ended()])
+
+        assert journal.runs()[0].severity == "P1"
 
     def test_newest_first_and_no_more_than_asked_for(self, journal: Journal) -> None:
         for run in ("c", "a", "b"):

@@ -59,6 +59,18 @@ def test_an_action_that_failed_and_may_stands() -> None:
     assert names(tale.results) == {"m.1"}
 
 
+def test_a_look_that_failed_and_may_is_tried_again() -> None:
+    tale = tell(came("m.1", "failed", intent=None, ignored=True), ended())
+
+    assert names(tale.results) == set()
+
+
+def test_the_second_look_for_the_severity_is_looked_anew() -> None:
+    tale = tell(came("severity.investigate.1", "ok", intent=None, phase="severity"))
+
+    assert names(tale.results) == set()
+
+
 def test_what_is_sent_again_has_no_result() -> None:
     tale = tell(*done("m.1", status="failed"), sent("m.1", intent="again"))
 
