@@ -73,6 +73,13 @@ class RunStarted(Base, frozen=True, kw_only=True):
     tasks: dict[str, str] = {}
 
 
+class GlassBroken(Base, frozen=True, kw_only=True):
+    """Rules of approval and cool-downs do not hold for this session; somebody said why."""
+
+    by: str
+    reason: str
+
+
 class RunResumed(Base, frozen=True, kw_only=True):
     """A run that stopped goes on; what ended before is not run again.
 
@@ -361,6 +368,7 @@ class RunEnded(Base, frozen=True, kw_only=True):
 Event = (
     RunStarted
     | RunResumed
+    | GlassBroken
     | PhaseStarted
     | PhaseEnded
     | TaskStarted

@@ -93,6 +93,12 @@ class Console:
         self._line("")
 
     @tell.register
+    def _(self, event: e.GlassBroken) -> None:
+        reason = f"no policy's approvals and cool-downs hold: {escape(event.reason)}"
+        self._line(self._paint("red", f"Glass broken by {escape(event.by)}: {reason}"))
+        self._line("")
+
+    @tell.register
     def _(self, event: e.Interruption) -> None:
         self._line(self._paint("magenta", f"Interrupted by {event.signal}: nothing more is begun"))
 

@@ -38,6 +38,12 @@ from engine.cli.paths import absolute
 @click.option(
     "-K", "--ask-become-pass", is_flag=True, help="Ask for the password of sudo and its like."
 )
+@click.option(
+    "--break-glass",
+    metavar="REASON",
+    default="",
+    help="Overrule a policy's approvals and cool-downs, this time too.",
+)
 @click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
 @click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
 @journal_option
@@ -61,6 +67,7 @@ def command(run: str, **said: Any) -> int:
         user=said["user"],
         private_key=said["private_key"] and absolute(said["private_key"]),
         secrets=extra_vars(said["extra_vars"]),
+        break_glass=said["break_glass"],
     )
     manner = session.Manner(
         yes=said["yes"],

@@ -103,6 +103,12 @@ def _(event: e.RunResumed) -> list[Line]:
 
 
 @lines.register
+def _(event: e.GlassBroken) -> list[Line]:
+    text = f"GLASS BROKEN by {event.by}, no approvals and no cool-downs: {event.reason}"
+    return [Line(text, event.at, "red")]
+
+
+@lines.register
 def _(event: e.PhaseStarted) -> list[Line]:
     if event.phase == "severity" and not event.note:
         return []  # what was judged follows, and is all there is to say

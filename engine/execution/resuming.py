@@ -26,7 +26,7 @@ _HINT = "start a new run; or --changed-files goes on with them as they are now"
 
 
 class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
-    """Where things are on the controller that goes on with a run; None: where they were.
+    """What is another than before, for a run that goes on; None: as it was.
 
     Args:
         playbook: its file.
@@ -35,6 +35,8 @@ class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
         user: the account on the hosts.
         private_key: the key file.
         secrets: values of `-e` that were secret, and are in no journal.
+        break_glass: why rules of approval and cool-downs do not hold this time. What was said
+            before counts no more.
     """
 
     playbook: str | None = None
@@ -43,6 +45,7 @@ class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     private_key: str | None = None
     secrets: dict[str, Any] = {}
+    break_glass: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,9 @@ def options_of(progress: Progress, elsewhere: Elsewhere) -> Options:
         if (value := getattr(elsewhere, name)) is not None
     }
     extra = _with_secrets(options.extra, elsewhere.secrets)
-    options = msgspec.structs.replace(options, extra=extra, **given)
+    options = msgspec.structs.replace(
+        options, extra=extra, break_glass=elsewhere.break_glass, **given
+    )
     if not Path(options.playbook).is_file():
         hint = "--playbook says where it is here"
         raise InputError(Problem("the run's playbook is not there", options.playbook, hint=hint))

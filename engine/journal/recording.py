@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.events import (
     ApprovalAnswered,
+    GlassBroken,
     Intent,
     RunEnded,
     RunResumed,
@@ -16,7 +17,7 @@ from engine.events import (
 if TYPE_CHECKING:
     from engine.events import Event
 
-_DURABLE = (RunStarted, RunResumed, ApprovalAnswered, Intent, RunEnded)
+_DURABLE = (RunStarted, RunResumed, GlassBroken, ApprovalAnswered, Intent, RunEnded)
 
 
 def is_promised(event: Event) -> bool:

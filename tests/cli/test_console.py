@@ -12,6 +12,7 @@ from engine.cli.screen import PlainScreen
 from engine.events import (
     ApprovalAnswered,
     ChangePredicted,
+    GlassBroken,
     GuardHeld,
     Interruption,
     NotPredicted,
@@ -122,6 +123,7 @@ def test_results_are_told_to_those_who_ask() -> None:
     [
         (RunResumed(user="ann", options={}), 2),
         (RunResumed(user="ann", options={}, changed=["a.yml: has changed"]), 3),
+        (GlassBroken(by="ann", reason="a fire"), 2),
         (Interruption(signal="SIGTERM"), 1),
         (NotPredicted(task="mitigate.2", name="Then", hosts=["db1"], why="depends on pool"), 1),
         (GuardHeld(guard="limits", message="too many hosts"), 1),

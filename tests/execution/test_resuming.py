@@ -187,6 +187,12 @@ class TestElsewhere:
         options = options_of(so_far, Elsewhere(secrets={"text": "s"}))
         assert options.extra == {"text": "s", "other": "plain"}
 
+    def test_broken_glass_is_whole_again(self, directory: Path) -> None:
+        so_far = begun(load(directory, break_glass="a fire"))
+
+        assert options_of(so_far, Elsewhere()).break_glass == ""
+        assert options_of(so_far, Elsewhere(break_glass="a flood")).break_glass == "a flood"
+
     def test_no_host_is_sent_the_mask_of_a_password(self, directory: Path) -> None:
         hidden = {"ansible_password": MASK, "ansible_become_password": MASK}
         so_far = begun(load(directory, extra={**hidden, "ansible_user": "ann"}))
