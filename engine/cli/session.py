@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from engine.execution.options import Options
     from engine.execution.resuming import Elsewhere, Resumption
     from engine.execution.run import Run
-    from engine.journal.base import Recorder
+    from engine.journal.base import Journal, Recorder
     from engine.redact import Redactor
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -77,7 +77,7 @@ def start(options: Options, manner: Manner) -> int:
     prepared = _prepared(options, manner)
     run_id = new_run_id()
     with open_journal(manner.journal) as journal, journal.begin(run_id) as recorder:
-        return _execute(prepared, run_id, recorder, manner, None)
+        return _execute(prepared, run_id, journal, recorder, manner, None)
 
 
 def go_on(run: str, manner: Manner, elsewhere: Elsewhere, *, accept: bool = False) -> int:
@@ -102,7 +102,7 @@ def go_on(run: str, manner: Manner, elsewhere: Elsewhere, *, accept: bool = Fals
                 raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
             prepared = _prepared(options_of(so_far, elsewhere), manner)
             going_on = resumption(so_far, prepared, accept=accept)
-            return _execute(prepared, run_id, recorder, manner, going_on)
+            return _execute(prepared, run_id, journal, recorder, manner, going_on)
 
 
 def _prepared(options: Options, manner: Manner) -> Prepared:
@@ -113,6 +113,7 @@ def _prepared(options: Options, manner: Manner) -> Prepared:
 def _execute(
     prepared: Prepared,
     run_id: str,
+    journal: Journal,
     recorder: Recorder,
     manner: Manner,
     going_on: Resumption | None,
@@ -138,6 +139,8 @@ def _execute(
         run_id,
         sinks,
         person or NobodyToAsk(),
+        journal,
+        recorder,
         yes=manner.yes,
         resumption=going_on,
         stepper=person.step if manner.step and person else None,
@@ -151,7 +154,8 @@ def _execute(
             assembled.links.unlock(partial(_ask_passphrase, prepared.redactor))
         stack.enter_context(_signals_reach(assembled.run, interrupted))
         try:
-            assembled.tell(assembled.opening)
+            for event in assembled.opening:
+                assembled.tell(event)
             with heeder.watching(partial(_stop, assembled.run, interrupted), assembled.tell):
                 return assembled.run.execute().exit_code
         except JournalError as error:

@@ -18,7 +18,7 @@ from engine import inventory as inventories
 from engine.connections.become import BecomeSaid
 from engine.connections.links import Links
 from engine.connections.settings import Defaults
-from engine.events import RunResumed, RunStarted, now
+from engine.events import GlassBroken, RunResumed, RunStarted, now
 from engine.execution.approval import Approvals
 from engine.execution.batches import Budget
 from engine.execution.becoming import Becoming
@@ -30,6 +30,8 @@ from engine.execution.guard import Guards
 from engine.execution.halt import Halt
 from engine.execution.judging import Judging
 from engine.execution.memory import Memory
+from engine.execution.neighbours import Neighbours
+from engine.execution.pace import Pace
 from engine.execution.past import Past, past_of
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from engine.execution.approval import Approver
     from engine.execution.options import Options
     from engine.execution.resuming import Resumption
+    from engine.journal.base import Journal, Recorder
     from engine.language.model import Playbook, Task
     from engine.policy import Policies
 
@@ -165,7 +168,7 @@ class Assembled:
 
     run: Run
     links: Links
-    opening: Event
+    opening: Sequence[Event]
     tell: Callable[[Event], None]
 
 
@@ -174,6 +177,8 @@ def assemble(
     run_id: str,
     sinks: Sequence[Sink],
     approver: Approver,
+    journal: Journal,
+    recorder: Recorder,
     *,
     yes: bool,
     resumption: Resumption | None = None,
@@ -186,6 +191,8 @@ def assemble(
         run_id: of the new run, or of the one that goes on.
         sinks: told every event; the journal first.
         approver: asks a person.
+        journal: knows what other runs do and did.
+        recorder: writes this run there.
         yes: nobody need be asked.
         resumption: what earlier sessions of this run came to.
         stepper: whether a task is to be run, on so many hosts; None: each is.
@@ -209,7 +216,11 @@ def assemble(
         options.break_glass,
     )
     links = Links(prepared.settings)
-    worker = Worker(links, prepared.registry, templates, prepared.becoming, guards, bus.tell)
+    pace = Pace(prepared.policies, journal, options.break_glass)
+    neighbours = Neighbours(recorder, journal, pace)
+    worker = Worker(
+        links, prepared.registry, templates, prepared.becoming, guards, neighbours, bus.tell
+    )
     fleet = ThreadFleet(worker.perform, options.forks)
     past = past_of(progress) if progress else Past()
     stage = Stage(plan, memory, fleet, templates, bus.tell, past)
@@ -218,6 +229,7 @@ def assemble(
         Predictor(stage, prepared.registry, bus.tell),
         Approvals(approver, guards, bus.tell, yes=yes),
         guards,
+        neighbours,
         bus.tell,
     )
     halt = Halt(
@@ -229,7 +241,9 @@ def assemble(
     judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
     phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
     run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
-    opening = _opening(prepared, run_id, resumption, opened_at)
+    opening = [_opening(prepared, run_id, resumption, opened_at)]
+    if options.break_glass:
+        opening.append(GlassBroken(by=getpass.getuser(), reason=options.break_glass))
     return Assembled(run, links, opening, bus.tell)
 
 

@@ -59,6 +59,11 @@ class Order:
         return self.delegate or self.host
 
     @property
+    def takes_back(self) -> bool:
+        """Whether it takes back what another one did."""
+        return ".rollback." in self.task.id
+
+    @property
     def key(self) -> Key:
         """What it is about."""
         return (self.task.id, self.host, self.item)

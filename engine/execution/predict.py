@@ -229,4 +229,5 @@ class Predictor:
                 guard=outcome.guard, message=outcome.message, host=order.host, task=order.task.id
             )
         )
-        raise GuardRefused(f"{order.name} on {order.host}: {outcome.message}")
+        message = f"{order.name} on {order.host}: {outcome.message}"
+        raise GuardRefused(message, guard=outcome.guard)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from engine.events import Event, Status
     from engine.execution.becoming import Becoming
     from engine.execution.guard import Guards
+    from engine.execution.neighbours import Neighbours
     from engine.language.templates import Templates
     from engine.registry import Registry
 
@@ -59,6 +60,7 @@ class Worker:
         templates: Templates,
         becoming: Becoming,
         guards: Guards,
+        neighbours: Neighbours,
         tell: Callable[[Event], None],
     ) -> None:
         """Work on these hosts with these modules.
@@ -69,6 +71,7 @@ class Worker:
             templates: renders their arguments.
             becoming: knows as whom a task acts.
             guards: know what must never be changed.
+            neighbours: know what other runs are at.
             tell: makes an event known; for an `Intent` it returns when it is durable.
         """
         self._links = links
@@ -76,6 +79,7 @@ class Worker:
         self._templates = templates
         self._becoming = becoming
         self._guards = guards
+        self._neighbours = neighbours
         self._tell = tell
         self._stopped = threading.Event()
         self._revived = threading.Event()
@@ -178,6 +182,7 @@ class Worker:
             outcome = Outcome(order, "ok", summary="nothing to do")
             return replace(outcome, result=registered(seen, "ok"))
         self._guards.protect(order.where, change)
+        self._neighbours.check(order, change)
         if order.mode == "predict":
             return Outcome(order, "changed", summary=change.summary, change=change)
         if isinstance(module, Action):
@@ -187,6 +192,7 @@ class Worker:
             change = narrowed
         if self._stopped.is_set():
             return _failed(order, "failed", "interrupted before anything was sent")
+        self._neighbours.sending(order, change)
         self._tell(_intent(order, change))
         return self._send(order, looker, module, target, change)
 

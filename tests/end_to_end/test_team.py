@@ -99,7 +99,7 @@ def test_a_hold_stops_every_action_and_no_look(
     assert there("cancel", "--hold", "--reason", "the lab is moved").code == 0
 
     held = here("run", book, "-i", inventory, "--yes", "-M", MODULES)
-    assert held.code == 2, held.stderr
+    assert held.code == 5, held.stderr
     assert f"all actions are on hold by {ME} since" in held.stderr
     assert ": the lab is moved" in held.stderr
     assert [lines(book, lab.h1, name) for name in ("first", "second", "last")] == [0, 0, 1]

@@ -23,7 +23,7 @@ from engine.execution.worker import Worker
 from engine.language.templates import Templates
 from engine.registry import Registry
 from tests.execution.build import guards, order
-from tests.execution.rig import Rig
+from tests.execution.rig import Rig, alone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -245,7 +245,7 @@ def test_an_interruption_is_over_before_what_must_follow() -> None:
 
     templates = Templates()
     nobody = Becoming({}, BecomeSaid(), templates)
-    worker = Worker(cast("Any", links), Registry(), templates, nobody, guards(), hold)
+    worker = Worker(cast("Any", links), Registry(), templates, nobody, guards(), alone(), hold)
     thread = threading.Thread(target=worker.perform, args=(order("h1"),))
     thread.start()
     assert at_work.wait(20)
