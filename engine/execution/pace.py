@@ -11,13 +11,13 @@ from engine.journal.guards import cooling, ineffective
 from engine.units import count, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable
 
     from engine.journal.guards import Sent, Target
     from engine.policy import Policies
 
-FAR = 100
-"""Actions that are looked back at; with those of this session, which are passed over."""
+UNTOLD = 20
+"""Actions that nobody can tell of, between those that did not help: so many are seen past."""
 
 
 class History(Protocol):
@@ -71,7 +71,7 @@ class Pace:
         length = self._policies.cooldown(module)
         if not length or self._break_glass:
             return
-        history = self._of_others(target, module)
+        history = self._of_others(target, module, 1)
         if left := cooling(history, length):
             raise GuardRefused(
                 f"{module} was sent to {target} {_when(history[0])}; a policy has it left alone "
@@ -94,7 +94,7 @@ class Pace:
 
     def _check_breaker(self, target: Target) -> None:
         after, rest = self._policies.breaker
-        history = self._of_others(target, None)
+        history = self._of_others(target, None, after + UNTOLD)
         number = ineffective(history)
         if number < after:
             return
@@ -106,14 +106,10 @@ class Pace:
                 guard="breaker",
             )
 
-    def _of_others(self, target: Target, module: str | None) -> Sequence[Sent]:
-        limit = FAR + len(self._own)
-        found = self._history.history(target, module, limit=limit)
-        return _without(found, self._own)
-
-
-def _without(history: Iterable[Sent], own: Collection[str]) -> list[Sent]:
-    return [sent for sent in history if sent.intent not in own]
+    def _of_others(self, target: Target, module: str | None, most: int) -> list[Sent]:
+        """What was sent there before this session, the newest first."""
+        found = self._history.history(target, module, limit=most + len(self._own))
+        return [sent for sent in found if sent.intent not in self._own]
 
 
 def _when(sent: Sent) -> str:

@@ -159,7 +159,11 @@ class Cut:
         self.inventory.write_text(
             f"all: {{vars: {{ansible_connection: local}}, hosts: {{{hosts}}}}}\n"
         )
+        # What is killed again and again does not help; and many runs share a journal.
+        policy = directory / "policy.yml"
+        policy.write_text("breaker: {after: 1000000}\n")
         self._run = ["run", str(self.book), "-i", str(self.inventory), "-M", str(MODULES)]
+        self._run += ["--policy", str(policy)]
 
     def warm_up(self) -> None:
         """Have the processes' common start behind us."""

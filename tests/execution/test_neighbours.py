@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.contract import Change, Identity
 from engine.errors import GuardRefused
 from engine.events import ApprovalAsked, GuardHeld, Intent, TaskEnded
+from engine.execution.neighbours import Neighbours
+from engine.execution.pace import Pace
 from engine.journal import open_journal
 from engine.journal.guards import Target
-from tests.execution.build import policy
-from tests.execution.rig import Rig
+from engine.policy import Policies
+from tests.execution.build import order, policy
+from tests.execution.rig import Alone, Rig
 from tests.journal.events import started
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from engine.journal.base import Journal, Recorder
+    from engine.journal.guards import Holder
 
 MAIN = Target("h1", "switch", "main")
 SECOND = Target("h1", "switch", "second")
@@ -130,6 +135,22 @@ class TestLocks:
         assert journal.holder(MAIN) is None
         assert journal.holder(SECOND) is None
 
+    def test_a_later_phase_locks_anew(self, runs: Runs, journal: Journal) -> None:
+        rig = runs.rig(f"{ON}\nalways: [{{name: Off, hosts: h1, switch: 'off'}}]")
+        held = []
+        rig.boards["h1"].then = lambda command: (
+            held.append(journal.holder(MAIN) is not None) if command.startswith("put") else None
+        )
+        rig.run.execute()
+        assert rig.puts("h1") == ["put main on", "put main off"]
+        assert held == [True, True]
+
+    def test_what_nobody_said_yes_to_is_left_to_others(self, runs: Runs) -> None:
+        runs.begin().lock([Target("h2", "switch", "main")])
+        rig = runs.rig("mitigate: [{name: On, switch: 'on'}]", yes=False, answers=[{"h1"}])
+        rig.mitigate()
+        assert (rig.puts("h1"), rig.puts("h2")) == (["put main on"], [])
+
     def test_looking_takes_no_lock(self, runs: Runs, journal: Journal) -> None:
         holders = []
         rig = runs.rig(ON, check=True)
@@ -234,6 +255,21 @@ class TestPace:
         assert rig.puts("h1") == ["put second on"]
         assert [event.guard for event in rig.told(GuardHeld)] == ["cooldown"]
 
+    def test_one_that_lets_go_just_before_the_lock_is_seen(
+        self, runs: Runs, journal: Journal
+    ) -> None:
+        class Slow(Alone):
+            def lock(self, targets: Iterable[Target]) -> dict[Target, Holder]:
+                runs.rig(ON).mitigate()
+                return super().lock(targets)
+
+        made = Neighbours(Slow(), journal, Pace(Policies((COOL,)), journal))
+        on = order("h1", kind="action", module="switch")
+        change = Change(summary="on", on=(Identity("switch", "main", {}),))
+        made.check(on, change)
+        with pytest.raises(GuardRefused, match="switch was sent to switch main on h1"):
+            made.sending(on, change)
+
 
 class TestHold:
     def test_nobody_is_asked_while_all_actions_are_on_hold(
@@ -271,6 +307,20 @@ class TestHold:
 
 def test_records_are_nobodys_targets(runs: Runs) -> None:
     runs.begin().lock([Target("h1"), Target("h2")])
-    rig = runs.rig("mitigate: [{name: Tell, tell: on it}]", policies=[policy(cooldown={"*": "1h"})])
-    rig.mitigate()
-    assert {event.status for event in rig.told(TaskEnded)} == {"changed"}
+    for _ in range(2):
+        cool = policy(cooldown={"*": "1h"})
+        rig = runs.rig("mitigate: [{name: Tell, tell: on it}]", policies=[cool])
+        rig.mitigate()
+        assert {event.status for event in rig.told(TaskEnded)} == {"changed"}
+
+
+def test_what_was_not_foreseen_and_somebody_else_must_approve_ends_the_run_as_refused(
+    runs: Runs,
+) -> None:
+    text = UNFORESEEN.replace('switch: "on"', 'blind: {name: main, to: "on"}')
+    others = policy(approve=[{"modules": ["blind"], "by": ["nobody-here"]}])
+    rig = runs.rig(text, policies=[others])
+    rig.run.execute()
+    assert rig.puts("h1") == ["put second on"]
+    assert [event.guard for event in rig.told(GuardHeld)] == ["approval"]
+    assert rig.events[-1].exit_code == 5  # type: ignore[union-attr]
