@@ -273,7 +273,8 @@ class Console:
     @tell.register
     def _(self, event: e.GuardHeld) -> None:
         where = f" on {event.host}" if event.host else ""
-        self._line(self._paint("red", f"  ✗ refused{where}: {escape(event.message)}"))
+        message = escape(event.message)
+        self._line(self._paint("red", f"  ✗ refused{where} by the guard “{event.guard}”: {message}"))
 
     @tell.register
     def _(self, event: e.ApprovalAnswered) -> None:

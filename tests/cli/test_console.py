@@ -148,8 +148,8 @@ def test_words_of_other_events() -> None:
     assert told == [
         "Interrupted by SIGTERM: nothing more is begun",
         "  ~ Then                           db1  cannot be predicted: depends on pool",
-        "  ✗ refused: too many hosts",
-        "  ✗ refused on db1: sshd is protected",
+        "  ✗ refused by the guard “limits”: too many hosts",
+        "  ✗ refused on db1 by the guard “protected”: sshd is protected",
         "  not approved: 2 changes",
         "RESOLVE      not looked at in check mode",
         "SEVERITY     none: no rule holds",
