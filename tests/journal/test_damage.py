@@ -14,6 +14,8 @@ from tests.journal.events import RUN, action, ended, intent, started
 from tests.journal.harm import cuts, flips
 from tests.journal.meddling import Meddler
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
