@@ -273,8 +273,8 @@ class Console:
     @tell.register
     def _(self, event: e.GuardHeld) -> None:
         where = f" on {event.host}" if event.host else ""
-        message = escape(event.message)
-        self._line(self._paint("red", f"  ✗ refused{where} by the guard “{event.guard}”: {message}"))
+        text = f"  ✗ refused{where} by the guard “{event.guard}”: {escape(event.message)}"
+        self._line(self._paint("red", text))
 
     @tell.register
     def _(self, event: e.ApprovalAnswered) -> None:

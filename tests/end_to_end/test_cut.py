@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.events import Event
     from tests.end_to_end.cutting import Book, When
 
+pytestmark = pytest.mark.slow
 SWEEP = [pytest.mark.sweep, pytest.mark.timeout(3600)]
 
 

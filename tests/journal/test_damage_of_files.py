@@ -113,7 +113,9 @@ def test_a_journal_without_its_claims_is_still_checked(
     assert "record 4 is missing" in damage(path)
 
 
-@pytest.mark.parametrize("step", [509, pytest.param(1, marks=SWEEP)])
+@pytest.mark.parametrize(
+    "step", [pytest.param(509, marks=pytest.mark.slow), pytest.param(1, marks=SWEEP)]
+)
 def test_flips_and_truncations_of_the_file(tmp_path: Path, path: Path, step: int) -> None:
     with open_journal(str(path)) as journal, journal.begin(RUN) as recorder:
         for event in EVENTS:
@@ -122,7 +124,9 @@ def test_flips_and_truncations_of_the_file(tmp_path: Path, path: Path, step: int
     assert silently_accepted(tmp_path, ["journal.db"], "journal.db", step) == []
 
 
-@pytest.mark.parametrize("step", [509, pytest.param(1, marks=SWEEP)])
+@pytest.mark.parametrize(
+    "step", [pytest.param(509, marks=pytest.mark.slow), pytest.param(1, marks=SWEEP)]
+)
 def test_flips_and_truncations_of_what_kill_9_leaves(tmp_path: Path, path: Path, step: int) -> None:
     left = tmp_path / "left"
     with open_journal(str(path)) as journal, journal.begin(RUN) as recorder:
