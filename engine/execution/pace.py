@@ -31,8 +31,8 @@ class History(Protocol):
 class Pace:
     """Compares what policies say with what was done to a target before.
 
-    What this session of the run sends itself was shown and approved as a whole: it ends neither a
-    cool-down nor opens the breaker half-way. It counts where the times are counted.
+    What this session of the run sends itself was shown and approved as a whole: it begins no
+    cool-down and opens no breaker half-way. It counts where the times are counted.
     """
 
     def __init__(self, policies: Policies, history: History, break_glass: str = "") -> None:

@@ -145,6 +145,16 @@ class TestLocks:
         assert rig.puts("h1") == ["put main on", "put main off"]
         assert held == [True, True]
 
+    def test_what_always_runs_is_refused_likewise(self, runs: Runs) -> None:
+        runs.begin().lock([MAIN])
+        rig = runs.rig(ON.replace("mitigate", "always"))
+        rig.run.execute()
+        assert rig.puts("h1") == []
+        assert rig.events[-1].exit_code == 5  # type: ignore[union-attr]
+        assert rig.events[-1].message.startswith(  # type: ignore[union-attr]
+            "always: switch main on h1 is held by run run1"
+        )
+
     def test_what_nobody_said_yes_to_is_left_to_others(self, runs: Runs) -> None:
         runs.begin().lock([Target("h2", "switch", "main")])
         rig = runs.rig("mitigate: [{name: On, switch: 'on'}]", yes=False, answers=[{"h1"}])
