@@ -78,6 +78,7 @@ def test_the_shipped_modules() -> None:
         "prometheus_query": "probe",
         "set": "probe",
         "shell": "action",
+        "slack_channel": "record",
         "tcp_probe": "probe",
         "tls_probe": "probe",
         "websocket_probe": "probe",
