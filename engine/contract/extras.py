@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ from engine.errors import ModuleFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+SILENT = logging.Logger("silent", logging.CRITICAL + 1)
+"""For clients that would write to the terminal what is told as the task's failure anyway."""
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import math
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
-from engine.contract.extras import from_extra
+from engine.contract.extras import SILENT, from_extra
 from engine.errors import DeadlineExceeded, DialRefused, HostError, ModuleFailed
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Slack:
             from slack_sdk import WebClient
         self._target = target
         # What went wrong on its way may have been done: nothing is sent again by itself.
-        self.web = WebClient(token, base_url=url, retry_handlers=[])
+        self.web = WebClient(token, base_url=url, logger=SILENT, retry_handlers=[])
 
     def call(self, method: Callable[..., SlackResponse], **arguments: Any) -> dict[str, Any]:
         """What Slack answers to one of the `web` client's methods.

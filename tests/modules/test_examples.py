@@ -68,6 +68,7 @@ def test_the_shipped_modules() -> None:
         "memory_usage": "probe",
         "metrics": "probe",
         "notify": "record",
+        "pagerduty_incident": "record",
         "pg_activity": "probe",
         "pg_locks": "probe",
         "pg_query": "probe",

@@ -242,12 +242,13 @@ def test_a_token_that_is_not_valid_is_said_and_not_shown(slack: Client) -> None:
     assert "xoxb" not in failed.value.message
 
 
-def test_nobody_there() -> None:
+def test_nobody_there(caplog: pytest.LogCaptureFixture) -> None:
     args = {"token": TOKEN, "title": "x", "url": f"http://127.0.0.1:{free_port()}/api/"}
     with pytest.raises(DialRefused, match=r"Slack: .*refused"):
         record("slack_channel", args, here())
     with saying(b"", pause=0.0) as url, pytest.raises(DialRefused):
         record("slack_channel", {**args, "url": url}, here())
+    assert caplog.records == []
 
 
 def test_no_answer_in_time() -> None:
