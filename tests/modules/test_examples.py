@@ -63,6 +63,7 @@ def test_the_shipped_modules() -> None:
         "docker_stats": "probe",
         "docker_stop": "action",
         "docker_update": "action",
+        "grafana_annotation": "record",
         "http_probe": "probe",
         "log_search": "probe",
         "memory_usage": "probe",
