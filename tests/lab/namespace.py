@@ -48,6 +48,7 @@ _PACKAGES = {
     "dnsmasq": "dnsmasq-base",
     "prometheus": "prometheus",
     "promtool": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
     "ip": "iproute2",
     "unshare": "util-linux",
     "nsenter": "util-linux",

@@ -51,6 +51,7 @@ def test_every_argument_is_documented(name: str) -> None:
 def test_the_shipped_modules() -> None:
     kinds = {name: Registry()[name].kind for name in NAMES}
     assert kinds == {
+        "alertmanager_silence": "record",
         "assert": "probe",
         "command": "action",
         "disk_usage": "probe",
