@@ -83,6 +83,7 @@ def test_the_shipped_modules() -> None:
         "shell": "action",
         "slack_channel": "record",
         "tcp_probe": "probe",
+        "ticket": "record",
         "tls_probe": "probe",
         "websocket_probe": "probe",
     }
