@@ -86,6 +86,16 @@ def told(url: str, within: float) -> Iterator[None]:
         raise ModuleFailed(f"{url}: {error}") from error
 
 
+def may_have_arrived(refused: DialRefused) -> bool:
+    """Whether a request that came to nothing may have reached the server all the same."""
+    import httpx
+
+    cause = refused.__cause__
+    return isinstance(cause, httpx.TransportError) and not isinstance(
+        cause, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.ProxyError
+    )
+
+
 def check_address(url: str) -> None:
     """Refuse a URL that leads nowhere.
 
