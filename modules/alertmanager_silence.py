@@ -48,13 +48,13 @@ class Silence(Struct, frozen=True, kw_only=True):
         id: Alertmanager's; None where there was none to be ended.
         ends: when it is over, RFC 3339; None where there is none.
         created: whether it is new.
-        changed: whether anything was changed.
+        written: whether anything was changed there.
     """
 
     id: str | None
     ends: str | None
     created: bool
-    changed: bool
+    written: bool
 
 
 class AlertmanagerSilence(HttpClient, Record, frozen=True, kw_only=True):
@@ -147,7 +147,7 @@ class AlertmanagerSilence(HttpClient, Record, frozen=True, kw_only=True):
         for silence in ours:
             api.ask("DELETE", f"/api/v2/silence/{silence['id']}")
         name = ours[0]["id"] if ours else None
-        return Silence(id=name, ends=None, created=False, changed=bool(ours))
+        return Silence(id=name, ends=None, created=False, written=bool(ours))
 
     def _keep(self, api: Api, ours: list[dict[str, Any]]) -> Silence:
         assert self.duration is not None
@@ -155,7 +155,7 @@ class AlertmanagerSilence(HttpClient, Record, frozen=True, kw_only=True):
         ends = now + timedelta(seconds=seconds(self.duration))
         if ours and _at(ours[0]["endsAt"]) >= ends - timedelta(seconds=_SLACK):
             end = ours[0]["endsAt"]
-            return Silence(id=ours[0]["id"], ends=end, created=False, changed=False)
+            return Silence(id=ours[0]["id"], ends=end, created=False, written=False)
         wanted = {
             "matchers": to_plain(self._wanted()),
             "startsAt": ours[0]["startsAt"] if ours else now.isoformat(),
@@ -167,7 +167,7 @@ class AlertmanagerSilence(HttpClient, Record, frozen=True, kw_only=True):
             wanted["id"] = ours[0]["id"]
         made = api.ask("POST", "/api/v2/silences", json=wanted)
         end = ends.isoformat()
-        return Silence(id=made["silenceID"], ends=end, created=not ours, changed=True)
+        return Silence(id=made["silenceID"], ends=end, created=not ours, written=True)
 
 
 def _matcher(text: str) -> Matcher:

@@ -23,14 +23,14 @@ class Annotation(Struct, frozen=True, kw_only=True):
         began: when it begins, seconds since 1970.
         ended: when it ends; None where it is not over.
         created: whether it is new.
-        changed: whether anything was changed.
+        written: whether anything was changed there.
     """
 
     id: int
     began: float
     ended: float | None
     created: bool
-    changed: bool
+    written: bool
 
 
 class GrafanaAnnotation(HttpClient, Record, frozen=True, kw_only=True):
@@ -145,7 +145,7 @@ class GrafanaAnnotation(HttpClient, Record, frozen=True, kw_only=True):
         if self.panel is not None:
             wanted["panelId"] = self.panel
         made = grafana.ask("POST", "/api/annotations", json=wanted)
-        return Annotation(id=made["id"], began=began, ended=ended, created=True, changed=True)
+        return Annotation(id=made["id"], began=began, ended=ended, created=True, written=True)
 
     def _change(self, grafana: Api, found: dict[str, Any], ended: float | None) -> Annotation:
         begins = int(found["time"])
@@ -166,7 +166,7 @@ class GrafanaAnnotation(HttpClient, Record, frozen=True, kw_only=True):
             began=begins / 1000,
             ended=ends / 1000 if ends > begins else None,
             created=False,
-            changed=bool(differing),
+            written=bool(differing),
         )
 
 

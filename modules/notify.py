@@ -87,7 +87,7 @@ class Notify(Record, frozen=True, kw_only=True):
                 (failed.append(f"{name}: {why}") if why else sent.append(name))
         if failed:
             message = f"{len(failed)} of {len(failed) + len(sent)} not told: {'; '.join(failed)}"
-            raise ModuleFailed(message, {"sent": sent, "failed": failed})
+            raise ModuleFailed(message, {"sent": sent, "not_told": failed})
         return Notified(sent, self._type())
 
     def _urls(self) -> list[str]:

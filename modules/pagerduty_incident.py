@@ -28,7 +28,7 @@ class Incident(Struct, frozen=True, kw_only=True):
         state: that it has now.
         title: its title.
         url: leads there.
-        changed: whether anything was changed; not where it was as wanted already.
+        written: whether anything was changed there; not where it was as wanted already.
     """
 
     id: str | None = None
@@ -36,7 +36,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     state: str
     title: str = ""
     url: str = ""
-    changed: bool = True
+    written: bool = True
 
 
 class PagerdutyIncident(Record, frozen=True, kw_only=True):
@@ -173,24 +173,24 @@ class _Rest:
 
     def done(self) -> Incident:
         found = self._found()
-        changed = False
+        written = False
         if found is None:
             if self._wanted.state != "triggered":
                 raise ModuleFailed(f"no incident with the dedup_key {self._wanted.dedup_key!r}")
-            found, changed = self._opened(), True
+            found, written = self._opened(), True
         elif self._goes_on(found["status"]):
             body = {"type": "incident_reference", "status": self._wanted.state}
             where = f"/incidents/{found['id']}"
-            found, changed = self._pagerduty.call(self._client.rput, where, json=body), True
+            found, written = self._pagerduty.call(self._client.rput, where, json=body), True
         if self._wanted.note is not None:
-            changed = self._noted(found["id"], self._wanted.note) or changed
+            written = self._noted(found["id"], self._wanted.note) or written
         return Incident(
             id=found["id"],
             dedup_key=found.get("incident_key"),
             state=found["status"],
             title=found.get("title") or "",
             url=found.get("html_url") or "",
-            changed=changed,
+            written=written,
         )
 
     def _goes_on(self, status: str) -> bool:

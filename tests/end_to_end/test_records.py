@@ -98,6 +98,7 @@ def test_who_cannot_be_told_stops_nothing(quell: Quell, book: Path) -> None:
     [told] = results(quell.events(), "Tell the channel")
     assert told.status == "failed"
     assert "error=503" in told.message
+    assert (told.result["sent"], len(told.result["not_told"])) == ([], 1)
     [paged] = results(quell.events(), "Tell the pager")
     assert paged.status == "changed"
     assert len(github.issues) == 1

@@ -79,7 +79,7 @@ def left(moment: str) -> timedelta:
 def test_an_alert_is_silenced_for_a_time(alertmanager: Alertmanager) -> None:
     assert alertmanager.silenced_by() == []
     done = alertmanager.run(duration="1h", key="k3f9")
-    assert (done["created"], done["changed"]) == (True, True)
+    assert (done["created"], done["written"]) == (True, True)
     assert timedelta(minutes=50) < left(done["ends"]) <= timedelta(hours=1)
     assert eventually(lambda: alertmanager.silenced_by() == [done["id"]])
     [silence] = alertmanager.silences()
@@ -93,7 +93,7 @@ def test_an_alert_is_silenced_for_a_time(alertmanager: Alertmanager) -> None:
 def test_again_it_is_the_same_silence(alertmanager: Alertmanager) -> None:
     first = alertmanager.run(duration="1h")
     again = alertmanager.run(duration="30m")
-    assert (again["id"], again["created"], again["changed"]) == (first["id"], False, False)
+    assert (again["id"], again["created"], again["written"]) == (first["id"], False, False)
     assert left(again["ends"]) > timedelta(minutes=50)
 
 
@@ -101,7 +101,7 @@ def test_again_it_is_the_same_silence(alertmanager: Alertmanager) -> None:
 def test_a_silence_is_extended(alertmanager: Alertmanager) -> None:
     first = alertmanager.run(duration="10m")
     again = alertmanager.run(duration="1h")
-    assert (again["id"], again["created"], again["changed"]) == (first["id"], False, True)
+    assert (again["id"], again["created"], again["written"]) == (first["id"], False, True)
     [silence] = alertmanager.silences()
     assert left(silence["endsAt"]) > timedelta(minutes=50)
 
@@ -110,11 +110,11 @@ def test_a_silence_is_extended(alertmanager: Alertmanager) -> None:
 def test_a_silence_is_ended(alertmanager: Alertmanager) -> None:
     first = alertmanager.run(duration="1h", key="k3f9")
     done = alertmanager.run(expire=True, key="k3f9")
-    assert done == {"id": first["id"], "ends": None, "created": False, "changed": True}
+    assert done == {"id": first["id"], "ends": None, "created": False, "written": True}
     assert alertmanager.silences() == []
     assert eventually(lambda: alertmanager.silenced_by() == [])
     nothing = alertmanager.run(expire=True, key="k3f9")
-    assert nothing == {"id": None, "ends": None, "created": False, "changed": False}
+    assert nothing == {"id": None, "ends": None, "created": False, "written": False}
 
 
 @pytest.mark.lab
@@ -150,7 +150,7 @@ def test_a_silence_of_more_alerts_is_another_one(alertmanager: Alertmanager) -> 
     assert (more["created"], more["id"] != one["id"]) == (True, True)
     assert eventually(lambda: set(alertmanager.silenced_by()) == {one["id"], more["id"]})
     swapped = alertmanager.run(duration="1h", matchers=['instance!="app9"', f"alertname=~{name}.*"])
-    assert (swapped["id"], swapped["changed"]) == (more["id"], False)
+    assert (swapped["id"], swapped["written"]) == (more["id"], False)
     others = alertmanager.run(duration="1h", matchers=[f'alertname="{name}"', 'instance!~"app.*"'])
     assert others["id"] not in alertmanager.silenced_by()
 

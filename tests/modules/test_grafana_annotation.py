@@ -110,7 +110,7 @@ def test_the_start_is_drawn(client: Client) -> None:
         "dashboardUID": "",
         "panelId": 0,
     }
-    assert done == {"id": 1100, "began": BEGAN, "ended": None, "created": True, "changed": True}
+    assert done == {"id": 1100, "began": BEGAN, "ended": None, "created": True, "written": True}
 
 
 def test_without_a_time_it_begins_now(client: Client) -> None:
@@ -132,15 +132,15 @@ def test_its_end_makes_it_a_region(client: Client) -> None:
         "began": BEGAN,
         "ended": BEGAN + 1800,
         "created": False,
-        "changed": True,
+        "written": True,
     }
 
 
 def test_again_nothing_is_changed(client: Client) -> None:
     client.run(began="2026-11-23T13:37:00Z")
-    assert client.run(began="2026-11-23T13:40:00Z")["changed"] is False
+    assert client.run(began="2026-11-23T13:40:00Z")["written"] is False
     client.run(ended="2026-11-23T14:07:00Z")
-    assert client.run(ended="0s") | {"changed": False} == client.run(ended="0s")
+    assert client.run(ended="0s") | {"written": False} == client.run(ended="0s")
     assert client.grafana.wrote() == ["POST /api/annotations", "PATCH /api/annotations/1100"]
     assert client.only()["timeEnd"] == (BEGAN + 1800) * 1000
 
@@ -163,7 +163,7 @@ def test_one_that_ended_at_once_has_an_end_all_the_same(client: Client) -> None:
     client.run(began="2026-11-23T13:37:00Z")
     done = client.run(ended="2026-11-23T13:36:00Z")
     assert done["ended"] > done["began"]
-    assert client.run(ended="0s")["changed"] is False
+    assert client.run(ended="0s")["written"] is False
 
 
 def test_it_may_be_for_one_panel(client: Client) -> None:

@@ -91,6 +91,7 @@ def test_who_cannot_be_told_is_said_and_the_others_are_told(hook: Hook, url: str
     assert failed.value.message.startswith("1 of 2 not told: JSON: Failed to send JSON POST")
     assert "error=503" in failed.value.message
     assert failed.value.found["sent"] == ["JSON"]
+    assert len(failed.value.found["not_told"]) == 1  # type: ignore[arg-type]
     assert len(hook.taken) == 1
 
 

@@ -66,7 +66,7 @@ def test_an_incident_is_taken_and_closed_by_its_id(pagerduty: Client, state: str
         "state": state,
         "title": "Down",
         "url": f"https://example.pagerduty.com/incidents/{name}",
-        "changed": True,
+        "written": True,
     }
 
 
@@ -83,7 +83,7 @@ def test_what_is_as_wanted_or_further_is_left_alone(
 ) -> None:
     name = pagerduty.account.add("down", status)
     done = pagerduty.rest(incident=name, state=state)
-    assert (done["state"], done["changed"]) == (status, False)
+    assert (done["state"], done["written"]) == (status, False)
     assert pagerduty.account.wrote() == []
 
 
@@ -102,8 +102,8 @@ def test_no_incident_has_that_key(pagerduty: Client) -> None:
 
 def test_a_note_is_written_once(pagerduty: Client) -> None:
     name = pagerduty.account.add("down", "acknowledged")
-    assert pagerduty.rest(incident=name, note="We are at it")["changed"] is True
-    assert pagerduty.rest(incident=name, note="We are at it")["changed"] is False
+    assert pagerduty.rest(incident=name, note="We are at it")["written"] is True
+    assert pagerduty.rest(incident=name, note="We are at it")["written"] is False
     pagerduty.rest(incident=name, note="It is over", state="resolved")
     assert pagerduty.account.notes[name] == ["We are at it", "It is over"]
 
@@ -112,12 +112,12 @@ def test_an_incident_is_opened_once(pagerduty: Client) -> None:
     wanted = {"state": "triggered", "title": TITLE, "service": "PSERVICE", "dedup_key": "down"}
     pagerduty.account.add("down", "resolved")
     first = pagerduty.rest(**wanted, severity="P1", details="5xx everywhere")
-    assert (first["title"], first["state"], first["changed"]) == (TITLE, "triggered", True)
+    assert (first["title"], first["state"], first["written"]) == (TITLE, "triggered", True)
     made = pagerduty.account.incidents[first["id"]]
     assert made["urgency"] == "high"
     assert made["body"] == {"type": "incident_body", "details": "5xx everywhere"}
     again = pagerduty.rest(**wanted)
-    assert (again["id"], again["changed"]) == (first["id"], False)
+    assert (again["id"], again["written"]) == (first["id"], False)
 
 
 def test_a_lesser_incident_is_not_urgent(pagerduty: Client) -> None:
