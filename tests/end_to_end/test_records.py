@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.quell import Ended, Quell
 
+pytestmark = pytest.mark.slow
 SECRET = "made-up-path"
 BOOK = """\
 name: Backend is down

@@ -16,8 +16,11 @@ from tests.modules.standin import Answer, Asked, StandIn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Apprise loads all its plug-ins, and one of their libraries is behind the times.
-pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    # Apprise loads all its plug-ins, and one of their libraries is behind the times.
+    pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning"),
+]
 TOKEN = "k9f3-secret-path"
 
 

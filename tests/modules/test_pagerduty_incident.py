@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -184,12 +185,14 @@ def test_it_does_not_wait_for_longer_than_there_is_time(pagerduty: Client) -> No
 
 
 @pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("api", ["rest", "event"])
 def test_what_went_wrong_there_is_not_sent_again(
-    pagerduty: Client, status: int, caplog: pytest.LogCaptureFixture
+    pagerduty: Client, status: int, api: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     pagerduty.account.instead.append(Answer(status, "<html>upstream</html>"))
+    name = {"rest": {"incident": "P1"}, "event": {"dedup_key": "x"}}[api]
     with pytest.raises(ModuleFailed, match=rf"upstream.* \(status {status}\)"):
-        pagerduty.event(state="resolved", dedup_key="x")
+        getattr(pagerduty, api)(state="resolved", **name)
     assert len(pagerduty.account.asked) == 1
     assert caplog.records == []
 
@@ -207,6 +210,18 @@ def test_no_answer_in_time(authority: Authority) -> None:
         args |= {"url": f"https://127.0.0.1:{mute.getsockname()[1]}", "ca": str(authority.path)}
         with pytest.raises(DeadlineExceeded, match=r"PagerDuty: no answer within 0\.3 s"):
             record("pagerduty_incident", args, here(within=0.3))
+        assert asked(mute) == 1
+
+
+def asked(server: socket.socket) -> int:
+    """How many connections wait for an answer."""
+    server.setblocking(False)
+    number = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            number += 1
+    return number
 
 
 def test_a_server_that_is_not_trusted_is_told_nothing(pagerduty: Client) -> None:
