@@ -91,7 +91,7 @@ def may_have_arrived(refused: DialRefused) -> bool:
     import httpx
 
     cause = refused.__cause__
-    return isinstance(cause, httpx.TransportError) and not isinstance(
+    return isinstance(cause, httpx.RequestError) and not isinstance(
         cause, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.ProxyError
     )
 
