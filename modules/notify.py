@@ -42,7 +42,8 @@ class Notify(Record, frozen=True, kw_only=True):
     It is sent from the controller, once for each host that the task runs on: say `run_once: true`.
     A URL holds a password or a token, so take it from `env` or a vault. If a service could not be
     told, the task has failed and says why; the others were told all the same. Needs
-    `pip install 'quell[notify]'`.
+    `pip install 'quell[notify]'`. The keyword `notify`, which names handlers, takes their names;
+    with arguments it is this module.
 
     Args:
         to: one URL of apprise's or several: `slack://…`, `mailto://…`, `msteams://…`, `json://…`.

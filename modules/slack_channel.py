@@ -89,7 +89,8 @@ class SlackChannel(Record, frozen=True, kw_only=True):
         invite: users by id or mail address, and groups by `@handle` or id. Who cannot be invited
             fails the task, once all else is done.
         topic: what stands above the channel.
-        purpose: what stands in its description.
+        purpose: what stands in its description; say the `key` again with it, for that is where it
+            stands.
         message: is posted.
         status: the text of the pinned status message; where there is one, it is changed.
         archive: whether to close the channel at last; what was written stays there to read.
