@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from engine.registry import Registry
 
 _ENDINGS = frozenset({".yml", ".yaml"})
-_VARIABLES = frozenset({"group_vars", "host_vars"})
+_ASIDE = frozenset({"group_vars", "host_vars", "shared"})
+"""Directories that hold no playbooks: variables, and what playbooks include."""
 
 
 @click.command("validate")
@@ -72,7 +73,7 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
 
 
 def _playbooks_in(directory: Path) -> list[Path]:
-    """Files anywhere below it, but for hidden directories and those of variables."""
+    """Files anywhere below it, but for hidden directories and those of other things."""
     return sorted(
         path
         for path in directory.rglob("*")
@@ -83,7 +84,7 @@ def _playbooks_in(directory: Path) -> list[Path]:
 
 
 def _is_aside(part: str) -> bool:
-    return part.startswith(".") or part in _VARIABLES
+    return part.startswith(".") or part in _ASIDE
 
 
 def _checked(
