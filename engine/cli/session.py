@@ -13,13 +13,15 @@ import click
 
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
+from engine.cli.heeding import Heeder
 from engine.cli.jsonl import json_line
 from engine.cli.passwords import Passwords
 from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
 from engine.cli.style import is_terminal, wants_colour
 from engine.errors import InputError, JournalError
-from engine.execution.assemble import assemble, new_run_id, options_of, prepare
+from engine.execution.assemble import assemble, new_run_id, prepare
+from engine.execution.resuming import options_of, resumption
 from engine.journal import open_journal
 from engine.journal.progress import progress
 from engine.redact import escape
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
     from engine.events import Event, Sink
     from engine.execution.assemble import Prepared
     from engine.execution.options import Options
+    from engine.execution.resuming import Elsewhere, Resumption
     from engine.execution.run import Run
-    from engine.journal.base import Recorder
-    from engine.journal.progress import Progress
+    from engine.journal.base import Journal, Recorder
     from engine.redact import Redactor
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -75,18 +77,20 @@ def start(options: Options, manner: Manner) -> int:
     prepared = _prepared(options, manner)
     run_id = new_run_id()
     with open_journal(manner.journal) as journal, journal.begin(run_id) as recorder:
-        return _execute(prepared, run_id, recorder, manner, None)
+        return _execute(prepared, run_id, journal, recorder, manner, None)
 
 
-def go_on(run: str, manner: Manner) -> int:
+def go_on(run: str, manner: Manner, elsewhere: Elsewhere, *, accept: bool = False) -> int:
     """Resume a run, and see it through.
 
     Args:
         run: its id, the start of it, or `last`.
         manner: how to behave this time.
+        elsewhere: where its files are on this controller.
+        accept: go on although they have changed.
 
     Raises:
-        InputError: there is nothing to go on with, or its playbook has changed.
+        InputError: there is nothing to go on with, or what it was begun with has changed.
         GuardRefused: a living process is at it.
         JournalError: as `start`.
     """
@@ -96,8 +100,9 @@ def go_on(run: str, manner: Manner) -> int:
             so_far = progress(journal.events(run_id))
             if so_far.ended is not None and so_far.ended.outcome in ("resolved", "done", "checked"):
                 raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
-            prepared = _prepared(options_of(so_far), manner)
-            return _execute(prepared, run_id, recorder, manner, so_far)
+            prepared = _prepared(options_of(so_far, elsewhere), manner)
+            going_on = resumption(so_far, prepared, accept=accept)
+            return _execute(prepared, run_id, journal, recorder, manner, going_on)
 
 
 def _prepared(options: Options, manner: Manner) -> Prepared:
@@ -108,9 +113,10 @@ def _prepared(options: Options, manner: Manner) -> Prepared:
 def _execute(
     prepared: Prepared,
     run_id: str,
+    journal: Journal,
     recorder: Recorder,
     manner: Manner,
-    so_far: Progress | None,
+    going_on: Resumption | None,
 ) -> int:
     screen = _screen()
     interrupted: list[str] = []
@@ -122,7 +128,8 @@ def _execute(
         verbosity=manner.verbosity,
         diff=manner.diff,
     )
-    sinks: list[Sink] = [recorder, console, *([JsonLines()] if manner.json else [])]
+    heeder = Heeder(recorder)
+    sinks: list[Sink] = [heeder, console, *([JsonLines()] if manner.json else [])]
     somebody = sys.stdin.isatty() and is_terminal(sys.stderr)
     person = TerminalApprover(screen, lambda: bool(interrupted)) if somebody else None
     if manner.step and person is None:
@@ -132,8 +139,10 @@ def _execute(
         run_id,
         sinks,
         person or NobodyToAsk(),
+        journal,
+        recorder,
         yes=manner.yes,
-        progress=so_far,
+        resumption=going_on,
         stepper=person.step if manner.step and person else None,
     )
     with ExitStack() as stack:
@@ -145,8 +154,10 @@ def _execute(
             assembled.links.unlock(partial(_ask_passphrase, prepared.redactor))
         stack.enter_context(_signals_reach(assembled.run, interrupted))
         try:
-            assembled.tell(assembled.opening)
-            return assembled.run.execute().exit_code
+            for event in assembled.opening:
+                assembled.tell(event)
+            with heeder.watching(partial(_stop, assembled.run, interrupted), assembled.tell):
+                return assembled.run.execute().exit_code
         except JournalError as error:
             raise JournalError(
                 f"{error}; nothing more was sent. Go on with: quell resume {run_id}"
@@ -174,9 +185,7 @@ def _signals_reach(run: Run, interrupted: list[str]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM stop the run in good order, instead of this process at once."""
 
     def handle(number: int, _frame: object) -> None:
-        name = signal.Signals(number).name
-        interrupted.append(name)
-        run.interrupt(name)
+        _stop(run, interrupted, signal.Signals(number).name)
 
     known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     before = {number: signal.signal(number, handle) for number in known}
@@ -185,6 +194,11 @@ def _signals_reach(run: Run, interrupted: list[str]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stop(run: Run, interrupted: list[str], by: str) -> None:
+    interrupted.append(by)
+    run.interrupt(by)
 
 
 class JsonLines:

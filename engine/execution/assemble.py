@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import platform
 import secrets
 from dataclasses import dataclass
@@ -19,8 +18,7 @@ from engine import inventory as inventories
 from engine.connections.become import BecomeSaid
 from engine.connections.links import Links
 from engine.connections.settings import Defaults
-from engine.errors import InputError, Problem
-from engine.events import RunResumed, RunStarted, TaskEnded, now
+from engine.events import GlassBroken, RunResumed, RunStarted, now
 from engine.execution.approval import Approvals
 from engine.execution.batches import Budget
 from engine.execution.becoming import Becoming
@@ -32,12 +30,16 @@ from engine.execution.guard import Guards
 from engine.execution.halt import Halt
 from engine.execution.judging import Judging
 from engine.execution.memory import Memory
-from engine.execution.options import Options
+from engine.execution.neighbours import Neighbours
+from engine.execution.pace import Pace
+from engine.execution.past import Past, past_of
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.precheck import check_arguments
 from engine.execution.predict import Predictor
 from engine.execution.reaching import reached
+from engine.execution.read_files import files_of
+from engine.execution.resuming import fingerprints
 from engine.execution.run import Run
 from engine.execution.stage import Stage
 from engine.execution.walk import Walk
@@ -45,7 +47,7 @@ from engine.execution.worker import Worker
 from engine.language import fill, load
 from engine.language.templates import Scope, Templates
 from engine.policy import usual
-from engine.redact import MASK, Redactor
+from engine.redact import Redactor
 from engine.registry import Registry
 
 if TYPE_CHECKING:
@@ -54,8 +56,9 @@ if TYPE_CHECKING:
     from engine.connections.settings import Settings
     from engine.events import Event, Sink
     from engine.execution.approval import Approver
-    from engine.execution.orders import Key
-    from engine.journal.progress import Progress
+    from engine.execution.options import Options
+    from engine.execution.resuming import Resumption
+    from engine.journal.base import Journal, Recorder
     from engine.language.model import Playbook, Task
     from engine.policy import Policies
 
@@ -72,6 +75,8 @@ class Prepared:
         settings: how each host is reached.
         becoming: as whom each task acts there.
         policies: that hold.
+        files: all that was read for it and may change, with the sha256 of each, hex.
+        tasks: the id of each task, with a digest of its text.
     """
 
     options: Options
@@ -85,6 +90,8 @@ class Prepared:
     policies: Policies
     templates: Templates
     redactor: Redactor
+    files: Mapping[str, str]
+    tasks: Mapping[str, str]
 
     @property
     def remarks(self) -> list[str]:
@@ -150,6 +157,8 @@ def prepare(
         policies,
         templates,
         redactor,
+        files_of(plan, registry, options),
+        fingerprints(playbook),
     )
 
 
@@ -159,7 +168,7 @@ class Assembled:
 
     run: Run
     links: Links
-    opening: Event
+    opening: Sequence[Event]
     tell: Callable[[Event], None]
 
 
@@ -168,9 +177,11 @@ def assemble(
     run_id: str,
     sinks: Sequence[Sink],
     approver: Approver,
+    journal: Journal,
+    recorder: Recorder,
     *,
     yes: bool,
-    progress: Progress | None = None,
+    resumption: Resumption | None = None,
     stepper: Callable[[Task, int], bool] | None = None,
 ) -> Assembled:
     """Make every part of a run and join them.
@@ -180,10 +191,13 @@ def assemble(
         run_id: of the new run, or of the one that goes on.
         sinks: told every event; the journal first.
         approver: asks a person.
+        journal: knows what other runs do and did.
+        recorder: writes this run there.
         yes: nobody need be asked.
-        progress: what an earlier session of this run came to.
+        resumption: what earlier sessions of this run came to.
         stepper: whether a task is to be run, on so many hosts; None: each is.
     """
+    progress = resumption.progress if resumption else None
     options, plan, templates = prepared.options, prepared.plan, prepared.templates
     bus = Bus(prepared.redactor, sinks)
     opened_at = progress.started.at if progress else now()
@@ -202,16 +216,20 @@ def assemble(
         options.break_glass,
     )
     links = Links(prepared.settings)
-    worker = Worker(links, prepared.registry, templates, prepared.becoming, guards, bus.tell)
+    pace = Pace(prepared.policies, journal, options.break_glass)
+    neighbours = Neighbours(recorder, journal, pace)
+    worker = Worker(
+        links, prepared.registry, templates, prepared.becoming, guards, neighbours, bus.tell
+    )
     fleet = ThreadFleet(worker.perform, options.forks)
-    past = finished(progress) if progress else {}
+    past = past_of(progress) if progress else Past()
     stage = Stage(plan, memory, fleet, templates, bus.tell, past)
-    unknown = {(i.task, i.host, i.item): i for i in progress.unknown} if progress else {}
     changes = Changes(
         stage,
-        Predictor(stage, prepared.registry, bus.tell, unknown),
+        Predictor(stage, prepared.registry, bus.tell),
         Approvals(approver, guards, bus.tell, yes=yes),
         guards,
+        neighbours,
         bus.tell,
     )
     halt = Halt(
@@ -223,7 +241,9 @@ def assemble(
     judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
     phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
     run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
-    opening = _opening(prepared, run_id, progress, opened_at)
+    opening = [_opening(prepared, run_id, resumption, opened_at)]
+    if options.break_glass:
+        opening.append(GlassBroken(by=getpass.getuser(), reason=options.break_glass))
     return Assembled(run, links, opening, bus.tell)
 
 
@@ -234,20 +254,6 @@ def _always(_task: Task, _hosts: int) -> bool:
 def _all(*calls: Callable[[], None]) -> None:
     for call in calls:
         call()
-
-
-def finished(progress: Progress) -> dict[Key, TaskEnded]:
-    """What need not be run again.
-
-    A skipped task is asked again, and a probe that failed or did not reach its host looks again;
-    an action that failed is done with where the playbook says to go on after it.
-    """
-    good = ("ok", "changed", "finding")
-    return {
-        key: result
-        for key, result in progress.finished.items()
-        if result.status in good or (result.ignored and result.intent)
-    }
 
 
 def _incident(
@@ -266,11 +272,20 @@ def _incident(
 
 
 def _opening(
-    prepared: Prepared, run_id: str, progress: Progress | None, opened_at: datetime
+    prepared: Prepared, run_id: str, resumption: Resumption | None, opened_at: datetime
 ) -> Event:
     options: dict[str, Any] = msgspec.to_builtins(prepared.options)
-    if progress is not None:
-        return RunResumed(user=getpass.getuser(), options=options)
+    files, tasks = dict(prepared.files), dict(prepared.tasks)
+    if resumption is not None:
+        return RunResumed(
+            user=getpass.getuser(),
+            controller=platform.node(),
+            options=options,
+            files=files,
+            tasks=tasks,
+            changed=list(resumption.changed),
+            moved=dict(resumption.moved),
+        )
     return RunStarted(
         at=opened_at,
         run=run_id,
@@ -284,6 +299,8 @@ def _opening(
         hosts=list(prepared.plan.hosts),
         inputs=prepared.inputs,
         options=options,
+        files=files,
+        tasks=tasks,
     )
 
 
@@ -291,30 +308,3 @@ def new_run_id() -> str:
     """An id that sorts by time and can be said over the telephone: `20261123-1337-k3f9`."""
     tail = "".join(secrets.choice(_ALPHABET) for _ in range(4))
     return f"{datetime.now().astimezone():%Y%m%d-%H%M}-{tail}"
-
-
-def options_of(progress: Progress) -> Options:
-    """The options that a run was started with, without the passwords among them.
-
-    Those stand in the journal as masks; tried as passwords they would lock accounts.
-
-    Raises:
-        InputError: its playbook has changed since.
-    """
-    options = msgspec.convert(progress.started.options, type=Options)
-    path = Path(options.playbook)
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(Problem(f"the run's playbook cannot be read: {error}")) from None
-    if digest != progress.started.digest:
-        hint = "a run goes on only with the text that it began with; start a new run"
-        raise InputError(
-            Problem("the playbook has changed since the run began", str(path), hint=hint)
-        )
-    extra = {
-        name: value
-        for name, value in options.extra.items()
-        if not (name.startswith("ansible_") and value == MASK)
-    }
-    return msgspec.structs.replace(options, extra=extra)

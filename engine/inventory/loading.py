@@ -38,4 +38,4 @@ def load(sources: Sequence[str], *, playbook_dir: Path | None = None) -> Invento
     loaded = {path: load_layer(path, groups, hosts, problems) for path in set(directories)}
     if problems:
         raise InputError(*problems)
-    return Inventory(groups, hosts, [loaded[path] for path in directories])
+    return Inventory(groups, hosts, [loaded[path] for path in directories], draft.files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,12 @@ class Text:
     Args:
         path: the file as the user named it.
         text: what it holds.
+        digest: sha256 of its bytes, hex.
     """
 
     path: str
     text: str
+    digest: str = ""
 
     def problem(self, message: str, line: int = 0, column: int = 1, hint: str = "") -> Problem:
         """A problem at this place of the file, with the source line; line 0 is the whole file."""
@@ -55,7 +58,7 @@ def read(path: Path) -> Text:
     text = data.decode("utf-8-sig", errors="surrogateescape")
     if text.startswith(VAULT_HEADER):
         raise InputError(Problem("is encrypted with a vault, which is not yet supported", shown))
-    return Text(shown, text)
+    return Text(shown, text, hashlib.sha256(data).hexdigest())
 
 
 def is_utf8(text: str) -> bool:

@@ -58,7 +58,7 @@ class System:
         try:
             client = make_key(self.directory / "id_ed25519")
             known_hosts = self.directory / "known_hosts"
-            for number, name in enumerate(("app1", "db1", "mon1")):
+            for number, name in enumerate(("app1", "db1", "mon1"), 4):  # the lab has fewer
                 self.hosts.append(Host(name, number, client, known_hosts))
             self.app, self.db, self.mon = self.hosts
             _link(self.app, self.db, "db", *_APP_TO_DB)
