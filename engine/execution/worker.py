@@ -186,7 +186,7 @@ class Worker:
         self._neighbours.check(order, change)
         if order.mode == "predict":
             return Outcome(order, "changed", summary=change.summary, change=change)
-        if isinstance(module, Action):
+        if order.task.kind == "action":
             narrowed = change.narrowed(order.approved) if order.approved is not None else None
             if narrowed is None:
                 return Outcome(order, "skipped", summary=change.summary, change=change, asks=True)

@@ -25,6 +25,7 @@ from engine.language.rules import check_handlers, check_tasks
 from engine.language.shapes import Shape, schema_of
 from engine.language.shares import check_severity, check_shares
 from engine.language.source import read
+from engine.registry import LESSER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,10 @@ _HANDED_ON = (
     "tags", "environment", "become", "become_user", "become_method", "throttle", "any_errors_fatal",
 )  # fmt: skip
 """What a playbook says once for all of its tasks."""
+_TRUSTED = {
+    "probe": "only read (probe: true)",
+    "record": "be safe to repeat, and outside the hosts (record: true)",
+}
 _JUDGED = ("acknowledge", "investigate")
 """The phases whose results severity may use."""
 
@@ -80,14 +85,14 @@ def load(
 def notices(playbook: Playbook) -> list[Problem]:
     """What is no problem, but a reviewer should see.
 
-    Commands that are trusted to only read, and severity rules that are never asked.
+    Actions that are trusted to be less than that, and severity rules that are never asked.
     """
     trusted = [
-        task.place.problem(f"this {task.module} is trusted to only read (probe: true)")
+        task.place.problem(f"this {task.module} is trusted to {_TRUSTED[task.kind]}")
         for phase in PHASES
         for top in playbook.tasks(phase)
         for task in top.every()
-        if task.kind == "probe" and task.args.get("probe") is True
+        if task.kind in LESSER and task.args.get(task.kind) is True
     ]
     idle = [
         rule.place.problem("this rule is never asked: one before it always holds")

@@ -45,14 +45,22 @@ def _task(registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
         properties[keyword] = _or_template(properties[keyword])
     names = registry.names()
     for name in names:
-        properties[name] = _module(registry[name], definitions)
+        module = _module(registry[name], definitions)
+        keyword = keywords["properties"].get(name)
+        properties[name] = {"anyOf": [module, keyword]} if keyword else module
     return {
         "description": keywords["description"],
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "oneOf": [{"required": [name]} for name in names],
+        "oneOf": [_has_module(name, keywords["properties"]) for name in names],
     }
+
+
+def _has_module(name: str, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """A task with this module; `notify` is one where it holds arguments, else a keyword."""
+    has = {"required": [name]}
+    return {**has, "properties": {name: {"type": "object"}}} if name in keywords else has
 
 
 def _module(entry: Entry, definitions: dict[str, Any]) -> dict[str, Any]:

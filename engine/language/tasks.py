@@ -96,9 +96,10 @@ class TaskReader:
             flaws = [replace(flaw, way=flaw.way[1:]) for flaw in flaws]
         draft.problems.flaws(flaws, (*draft.way, entry.name))
         _check_patterns(draft)
-        if isinstance(draft.args.get("probe"), str) and is_template(draft.args["probe"]):
-            message = "probe must be true or false: what a task is must be known before it runs"
-            draft.problems.at(draft.args_way("probe"), message)
+        for kind in entry.lesser:
+            if isinstance(draft.args.get(kind), str) and is_template(draft.args[kind]):
+                why = "what a task is must be known before it runs"
+                draft.problems.at(draft.args_way(kind), f"{kind} must be true or false: {why}")
         return draft
 
     def _shape(self, entry: Entry) -> Shape:

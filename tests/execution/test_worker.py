@@ -150,6 +150,15 @@ def test_a_refusal_through_a_dead_link_is_believed_by_nobody(tmp_path: Path) -> 
     assert ended.message == "end of file; whether it took effect is not known"
 
 
+def test_an_action_that_says_that_it_is_a_record_is_done_unasked(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "acknowledge:\n  - switch: {to: 'on', record: true}\n")
+    rig.boards["h2"].surprise("put", LinkLost("the link died"))
+    rig.stage.run("acknowledge", rig.plan.tasks("acknowledge"))
+    assert [event.status for event in rig.told(TaskEnded)] == ["changed", "unknown"]
+    assert (rig.puts("h1"), rig.puts("h2")) == (["put main on"], ["put main on"])
+    assert rig.person.asked == []
+
+
 def test_a_name_may_say_where(tmp_path: Path) -> None:
     rig = Rig(tmp_path, LOOK.replace("Look,", "'On {{ inventory_hostname }}',"))
     assert look(rig).name == "On h1"

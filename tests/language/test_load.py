@@ -111,6 +111,14 @@ def test_a_command_trusted_to_only_read_is_noticed(tmp_path: Path) -> None:
     )
 
 
+def test_an_action_trusted_to_be_safe_to_repeat_is_noticed(tmp_path: Path) -> None:
+    text = f"{HEAD}acknowledge:\n  - sh: {{script: page, record: true}}\n  - tell: on it\n"
+    [notice] = notices(loaded(tmp_path, text))
+    assert notice.message == (
+        "this sh is trusted to be safe to repeat, and outside the hosts (record: true)"
+    )
+
+
 def test_a_rule_that_is_never_asked_is_noticed(tmp_path: Path) -> None:
     rules = "severity:\n  - {level: P3, on: all}\n  - {level: P1, when: pool.finding}\n"
     [notice] = notices(loaded(tmp_path, f"{HEAD}{LOOK}{rules}"))

@@ -49,6 +49,9 @@ def test_a_whole_playbook_is_valid(validator: Draft202012Validator) -> None:
         "{sh: {script: uptime, probe: true}}",
         "{put: {a: 1, b: [2]}}",
         "{check: [a, b]}",
+        "{notify: {to: x, message: y}}",
+        "{tell: x, notify: somebody}",
+        "{tell: x, notify: [somebody, others]}",
     ],
 )
 def test_a_task_is_valid(validator: Draft202012Validator, task: str) -> None:
@@ -65,6 +68,9 @@ def test_a_task_is_valid(validator: Draft202012Validator, task: str) -> None:
         '{look: {url: "http://x"}, sh: x}',
         '{look: {url: "http://x"}, regster: x}',
         "{name: x}",
+        "{notify: somebody}",
+        "{notify: {to: x}}",
+        "{tell: x, notify: {to: x, message: y}}",
     ],
 )
 def test_a_task_is_not_valid(validator: Draft202012Validator, task: str) -> None:
