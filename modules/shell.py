@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import ClassVar
 
-from engine.contract import Change, FreeCommand, Identity, Script
+from engine.contract import Change, FreeCommand, Identity, Program, Script
 
 
 class Shell(FreeCommand, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Shell(FreeCommand, frozen=True, kw_only=True):
 
     primary: ClassVar[str] = "script"
 
-    script: str
+    script: Program
     args: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,16 +1,19 @@
-"""Inputs: how they are declared, and the values that `-e` gives them."""
+"""Inputs: how they are declared, and the values that `-e` and the alert give them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
 
 from engine.errors import InputError, Problem
-from engine.language.expressions import is_template
+from engine.language.expressions import Unreadable, is_template
+from engine.language.foreign import unfit
 from engine.language.keywords import InputText
+from engine.language.origins import read_origin
 from engine.language.patterns import compiled
 from engine.language.scalars import resolve
 from engine.language.shapes import Shape, has_template
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.language.flaws import Way
-    from engine.language.model import Playbook
+    from engine.language.model import Place, Playbook
     from engine.language.problems import Problems
 
 _SAID = {
@@ -38,6 +41,8 @@ _KEYWORDS = {
     "max_length": "maxLength",
     "items": "items",
 }
+_NO_TEXT = ("integer", "number", "boolean")
+_OF_PLAYBOOKS = frozenset({"from"})
 _CONNECTION = "ansible_"
 """Names that say how hosts are reached may be given whether or not an inventory has them."""
 
@@ -69,8 +74,38 @@ def check_declared(problems: Problems, inputs: Mapping[str, Any]) -> None:
                 problems.at((*way, "pattern"), f"pattern is none that RE2 takes: {error}")
         if declared.items is not UNSET:
             _check_items(problems, (*way, "items"), declared.items)
+        if declared.from_ is not UNSET:
+            _check_origin(problems, (*way, "from"), declared.from_)
         if declared.default is not UNSET and len(problems.found) == count:
             _check_default(problems, way, declared)
+
+
+def said_by_alerts(inputs: Mapping[str, Any]) -> frozenset[str]:
+    """The names whose texts come from an alert, as far as no declaration lists them all.
+
+    Args:
+        inputs: as the file has them.
+    """
+    return frozenset(
+        {
+            "alert",
+            *(
+                name
+                for name, raw in inputs.items()
+                if isinstance(raw, Mapping) and "from" in raw and "enum" not in raw
+                if raw.get("type", "string") not in _NO_TEXT
+            ),
+        }
+    )
+
+
+def refuse_of_playbooks(problems: Problems, inputs: Mapping[str, Any]) -> None:
+    """Whether an included file's inputs say what only a playbook's may."""
+    for name, raw in inputs.items():
+        for key in raw.keys() & _OF_PLAYBOOKS:
+            message = f'"{key}" goes with the inputs of a playbook'
+            hint = "what includes this file gives its inputs"
+            problems.at_key(("inputs", name, key), message, hint)
 
 
 def check_given(
@@ -138,6 +173,13 @@ def _patterns(value: Any) -> Iterator[str]:
         yield from _patterns(part)
 
 
+def _check_origin(problems: Problems, way: Way, text: str) -> None:
+    try:
+        read_origin(text)
+    except Unreadable as error:
+        problems.inside(way, error.fault.offset, error.fault.message, error.fault.hint)
+
+
 def _check_default(problems: Problems, way: Way, declared: InputText) -> None:
     default = declared.default
     place = (*way, "default")
@@ -157,13 +199,17 @@ def fill(
     playbook: Playbook,
     given: Mapping[str, Any],
     *,
+    alert: Mapping[str, Any] | None = None,
     inventory_names: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    """The value of each input: as given, else its default; and of what else `-e` may override.
+    """The value of each input: as given, else from the alert, else its default.
+
+    And of what else `-e` may override.
 
     Args:
         playbook: whose inputs they are.
         given: what `-e` says: text for `k=v`, which takes the input's type.
+        alert: that the playbook is run for.
         inventory_names: variables of hosts, which `-e` may override as it may `vars`.
 
     Raises:
@@ -179,32 +225,67 @@ def fill(
         elif name not in playbook.text.inputs:
             values[name] = value
     for name, declared in playbook.text.inputs.items():
-        values[name] = _value(playbook, name, declared, given, problems)
+        source = _source(name, declared, given, alert)
+        values[name] = _value(playbook.input_places[name], name, declared, source, problems)
     if problems:
         raise InputError(*problems)
     return values
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where an input's value comes from.
+
+    Args:
+        value: as it is there, or `UNSET`: there is none.
+        said: what messages call the place.
+        why: why there is no value.
+        hint: what to do then.
+        foreign: it comes from an alert.
+    """
+
+    value: Any = UNSET
+    said: str = ""
+    why: str = ""
+    hint: str = ""
+    foreign: bool = False
+
+
+def _source(
+    name: str, declared: InputText, given: Mapping[str, Any], alert: Mapping[str, Any] | None
+) -> _Source:
+    if name in given:
+        return _Source(given[name], f"-e {name}")
+    hint = f"give it with -e {name}=…"
+    if declared.from_ is UNSET:
+        return _Source(hint=hint)
+    if alert is None:
+        return _Source(hint=f"{hint}, or the alert with --alert")
+    origin = read_origin(declared.from_)
+    value = origin.value(alert)
+    if value is None:
+        near = origin.near(alert)
+        hint = f"{near} Else {hint}" if near else hint
+        return _Source(why=f": the alert has no {origin}", hint=hint)
+    return _Source(value, f"the alert's {origin}", foreign=True)
+
+
 def _value(
-    playbook: Playbook,
-    name: str,
-    declared: InputText,
-    given: Mapping[str, Any],
-    problems: list[Problem],
+    place: Place, name: str, declared: InputText, source: _Source, problems: list[Problem]
 ) -> Any:
-    place = playbook.input_places[name]
-    if name not in given:
+    if source.value is UNSET:
         if declared.default is UNSET:
-            message = f'input "{name}" is missing'
-            problems.append(place.problem(message, f"give it with -e {name}=…"))
+            problems.append(place.problem(f'input "{name}" is missing{source.why}', source.hint))
         return declared.default
-    value = given[name]
+    value = source.value
     if isinstance(value, str):
         value = _typed(value, declared.type)
-    problems += [
-        place.problem(f"-e {name}: {flaw.message}", flaw.hint)
-        for flaw in _shape(name, declared).flaws(value)
-    ]
+    flaws = _shape(name, declared).flaws(value)
+    problems += [place.problem(f"{source.said}: {flaw.message}", flaw.hint) for flaw in flaws]
+    if source.foreign and declared.enum is UNSET:
+        longest = None if declared.max_length is UNSET else declared.max_length
+        if wrong := unfit(value, longest):
+            problems.append(place.problem(f"{source.said} {wrong}", f"or give it: -e {name}=…"))
     return value
 
 
