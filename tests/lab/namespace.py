@@ -47,6 +47,8 @@ _PACKAGES = {
     "dig": "bind9-dnsutils",
     "dnsmasq": "dnsmasq-base",
     "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "curl": "curl",
     "promtool": "prometheus",
     "ip": "iproute2",
     "unshare": "util-linux",

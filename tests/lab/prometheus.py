@@ -32,7 +32,9 @@ def start_prometheus(machine: Namespace, config: str, *, past: str = "") -> None
     log = f"{_DIRECTORY}/log"
     serve = (
         f"exec prometheus --config.file={_DIRECTORY}/prometheus.yml --log.level=info"
-        f" --storage.tsdb.path={_DIRECTORY}/data --web.listen-address=localhost:{PORT} 2>{log}"
+        f" --storage.tsdb.path={_DIRECTORY}/data --web.listen-address=localhost:{PORT}"
+        # It drops the first alerts: it learns a few seconds later whom to send them to.
+        f" --rules.alert.resend-delay=1s 2>{log}"
     )
     process = machine.start(["sh", "-c", serve])
     until = time.monotonic() + _PATIENCE
