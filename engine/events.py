@@ -50,6 +50,7 @@ class RunStarted(Base, frozen=True, kw_only=True):
         check: nothing will be changed.
         hosts: the playbook's hosts, after `--limit`.
         inputs: their values.
+        alert: that it was started for; None without one.
         options: what the command line said, enough to resume with.
     """
 
@@ -63,6 +64,7 @@ class RunStarted(Base, frozen=True, kw_only=True):
     check: bool
     hosts: list[str]
     inputs: dict[str, Any]
+    alert: dict[str, Any] | None = None
     options: dict[str, Any]
 
 

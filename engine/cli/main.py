@@ -15,6 +15,7 @@ _COMMANDS = {
     "run": "Investigate, classify, predict, ask, mitigate, verify, resolve.",
     "resume": "Go on with a run that stopped.",
     "validate": "Check playbooks without contacting a host.",
+    "match": "Which playbooks an alert calls for, and with which inputs.",
     "runs": "List the runs in the journal.",
     "show": "Tell what happened in a run.",
     "inventory": "Show the inventory as quell understands it.",

@@ -30,6 +30,12 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
     metavar="VALUES",
     help="Inputs: k=v, YAML/JSON, or @file; may be repeated.",
 )
+@click.option(
+    "--alert",
+    metavar="FILE",
+    help="The alert that it is run for, as Alertmanager or PagerDuty sends it; `-` for standard "
+    "input, FILE#N for the Nth of several.",
+)
 @click.option("-C", "--check", is_flag=True, help="Change nothing; say what would be changed.")
 @click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
 @click.option("--yes", is_flag=True, help="Apply the changes without asking.")
@@ -87,11 +93,16 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 @click.option("-v", "--verbose", count=True, help="More of the results; -vv, -vvv: all of it.")
 def command(playbook: str, **said: Any) -> int:
     """Run PLAYBOOK: investigate, classify, predict, ask, mitigate, verify, resolve."""
+    from engine.alerts import read_offer
     from engine.cli import session
     from engine.cli.extra import extra_vars
     from engine.cli.passwords import asked
     from engine.execution.options import Options
 
+    offer = read_offer(said["alert"]) if said["alert"] else None
+    if offer is not None and offer.over:
+        click.echo(f"{offer.path}: resolved: nothing is started", err=True)
+        return 0
     options = Options(
         playbook=str(Path(playbook).absolute()),
         inventory=[_absolute(source) for source in said["inventory"]],
@@ -118,7 +129,7 @@ def command(playbook: str, **said: Any) -> int:
     if said["syntax_check"] or lists:
         from engine.cli import listing
 
-        return listing.show(options, lists)
+        return listing.show(options, lists, offer)
     manner = session.Manner(
         yes=said["yes"],
         json=said["as_json"],
@@ -128,7 +139,7 @@ def command(playbook: str, **said: Any) -> int:
         journal=said["journal"],
         passwords=asked(ssh=said["ask_pass"], become=said["ask_become_pass"]),
     )
-    return session.start(options, manner)
+    return session.start(options, manner, offer)
 
 
 def _absolute(source: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.alerts import Alert, Offer
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
 from engine.cli.jsonl import json_line
@@ -62,8 +63,13 @@ class Manner:
     passwords: Passwords = field(default_factory=Passwords)
 
 
-def start(options: Options, manner: Manner) -> int:
+def start(options: Options, manner: Manner, offer: Offer | None = None) -> int:
     """Begin a run, and see it through.
+
+    Args:
+        options: of the run.
+        manner: how to behave.
+        offer: the alerts of `--alert`.
 
     Returns:
         The exit code.
@@ -72,7 +78,7 @@ def start(options: Options, manner: Manner) -> int:
         InputError: something is wrong with what was given; no host was contacted.
         JournalError: what happens could not be recorded; nothing more was sent.
     """
-    prepared = _prepared(options, manner)
+    prepared = _prepared(options, manner, offer)
     run_id = new_run_id()
     with open_journal(manner.journal) as journal, journal.begin(run_id) as recorder:
         return _execute(prepared, run_id, recorder, manner, None)
@@ -96,13 +102,21 @@ def go_on(run: str, manner: Manner) -> int:
             so_far = progress(journal.events(run_id))
             if so_far.ended is not None and so_far.ended.outcome in ("resolved", "done", "checked"):
                 raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
-            prepared = _prepared(options_of(so_far), manner)
+            prepared = _prepared(options_of(so_far), manner, _same(so_far))
             return _execute(prepared, run_id, recorder, manner, so_far)
 
 
-def _prepared(options: Options, manner: Manner) -> Prepared:
+def _prepared(options: Options, manner: Manner, offer: Offer | None) -> Prepared:
     given = manner.passwords
-    return prepare(options, password=given.ssh, become_password=given.become)
+    return prepare(options, offer=offer, password=given.ssh, become_password=given.become)
+
+
+def _same(so_far: Progress) -> Offer | None:
+    """The alert that the run was started for."""
+    data = so_far.started.alert
+    if data is None:
+        return None
+    return Offer(path=so_far.started.run, alerts=(Alert.from_data(data),), number=1)
 
 
 def _execute(

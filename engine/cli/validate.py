@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.errors import InputError, Problem
+from engine.cli.files import playbooks
+from engine.errors import InputError
 from engine.redact import escape
 from engine.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from engine.errors import Problem
     from engine.inventory import Inventory
     from engine.language.keywords import HostPattern
     from engine.language.model import Place, Playbook
     from engine.registry import Registry
-
-_ENDINGS = frozenset({".yml", ".yaml"})
-_VARIABLES = frozenset({"group_vars", "host_vars"})
 
 
 @click.command("validate")
@@ -44,7 +43,7 @@ def command(
     """
     from engine.registry import Registry
 
-    files, problems = _files(paths)
+    files, problems = playbooks(paths)
     wrong, notices = _checked(files, Registry(module_path), sources)
     problems += wrong
     if form == "json":
@@ -56,34 +55,6 @@ def command(
             click.echo(escape(str(problem), keep="\n"))
         click.echo(f"{count(len(files), 'playbook')}, {count(len(problems), 'problem')}")
     return 1 if problems else 0
-
-
-def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
-    """The playbooks that the paths name, each once; and paths that name none."""
-    files: dict[Path, None] = {}
-    problems = []
-    for path in paths:
-        found = _playbooks_in(path) if path.is_dir() else [path] if path.exists() else []
-        if not found:
-            message = "holds no playbook (*.yml, *.yaml)" if path.is_dir() else "does not exist"
-            problems.append(Problem(message, str(path)))
-        files |= dict.fromkeys(found)
-    return list(files), problems
-
-
-def _playbooks_in(directory: Path) -> list[Path]:
-    """Files anywhere below it, but for hidden directories and those of variables."""
-    return sorted(
-        path
-        for path in directory.rglob("*")
-        if path.suffix in _ENDINGS
-        and path.is_file()
-        and not any(_is_aside(part) for part in path.relative_to(directory).parts)
-    )
-
-
-def _is_aside(part: str) -> bool:
-    return part.startswith(".") or part in _VARIABLES
 
 
 def _checked(

@@ -16,6 +16,7 @@ import msgspec
 
 from engine import __version__
 from engine import inventory as inventories
+from engine.alerts import choose
 from engine.connections.become import BecomeSaid
 from engine.connections.links import Links
 from engine.connections.settings import Defaults
@@ -51,6 +52,7 @@ from engine.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from engine.alerts import Alert, Offer
     from engine.connections.settings import Settings
     from engine.events import Event, Sink
     from engine.execution.approval import Approver
@@ -69,6 +71,7 @@ class Prepared:
     Args:
         inputs: the playbook's, typed.
         given: the inputs and all other `-e` values.
+        alert: that it is run for; None without one.
         settings: how each host is reached.
         becoming: as whom each task acts there.
         policies: that hold.
@@ -80,6 +83,7 @@ class Prepared:
     inputs: dict[str, Any]
     given: dict[str, Any]
     plan: Plan
+    alert: Alert | None
     settings: Mapping[str, Settings]
     becoming: Becoming
     policies: Policies
@@ -93,12 +97,17 @@ class Prepared:
 
 
 def prepare(
-    options: Options, *, password: str | None = None, become_password: str | None = None
+    options: Options,
+    *,
+    offer: Offer | None = None,
+    password: str | None = None,
+    become_password: str | None = None,
 ) -> Prepared:
     """Load and check everything that the options name.
 
     Args:
         options: what the command line said.
+        offer: the alerts that `--alert` gives, of which one is taken.
         password: for SSH, from the prompt of `-k`.
         become_password: for sudo and its like, from that of `-K`.
 
@@ -111,7 +120,10 @@ def prepare(
     inventory = inventories.load(options.inventory, playbook_dir=path.parent)
     names = inventory.names()
     [playbook] = load([path], registry, inventory_names=names)
-    inputs = fill(playbook, options.extra, inventory_names=names)
+    alert = choose(offer, playbook) if offer else None
+    inputs = fill(
+        playbook, options.extra, alert=alert.data() if alert else None, inventory_names=names
+    )
     given = {**options.extra, **inputs}
     templates = Templates()
     redactor = Redactor()
@@ -145,6 +157,7 @@ def prepare(
         inputs,
         given,
         plan,
+        alert,
         settings,
         becoming,
         policies,
@@ -186,13 +199,14 @@ def assemble(
     """
     options, plan, templates = prepared.options, prepared.plan, prepared.templates
     bus = Bus(prepared.redactor, sinks)
-    opened_at = progress.started.at if progress else now()
+    began_at = progress.started.at if progress else now()
     memory = Memory(
         plan,
         prepared.given,
-        _incident(run_id, prepared.playbook, opened_at, check=options.check),
+        _incident(run_id, prepared, began_at),
         templates,
         prepared.redactor,
+        prepared.alert.data() if prepared.alert else None,
     )
     guards = Guards(
         prepared.policies,
@@ -223,7 +237,7 @@ def assemble(
     judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
     phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
     run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
-    opening = _opening(prepared, run_id, progress, opened_at)
+    opening = _opening(prepared, run_id, progress, began_at)
     return Assembled(run, links, opening, bus.tell)
 
 
@@ -250,29 +264,31 @@ def finished(progress: Progress) -> dict[Key, TaskEnded]:
     }
 
 
-def _incident(
-    run_id: str, playbook: Playbook, opened_at: datetime, *, check: bool
-) -> dict[str, Any]:
+def _incident(run_id: str, prepared: Prepared, began_at: datetime) -> dict[str, Any]:
+    """The incident's own facts; it is as old as its alert."""
+    alert = prepared.alert
+    started = alert.starts_at if alert else None
+    opened_at = min(started, began_at) if started else began_at
     return {
         "id": run_id,
-        "title": playbook.text.name,
+        "title": alert.title if alert else prepared.playbook.text.name,
         "severity": None,
         "channel": None,
         "commander": None,
         "opened_at": opened_at.isoformat(),
         "acknowledge_by": None,
-        "check": check,
+        "check": prepared.options.check,
     }
 
 
 def _opening(
-    prepared: Prepared, run_id: str, progress: Progress | None, opened_at: datetime
+    prepared: Prepared, run_id: str, progress: Progress | None, began_at: datetime
 ) -> Event:
     options: dict[str, Any] = msgspec.to_builtins(prepared.options)
     if progress is not None:
         return RunResumed(user=getpass.getuser(), options=options)
     return RunStarted(
-        at=opened_at,
+        at=began_at,
         run=run_id,
         playbook=prepared.playbook.text.name,
         path=prepared.options.playbook,
@@ -283,6 +299,7 @@ def _opening(
         check=prepared.options.check,
         hosts=list(prepared.plan.hosts),
         inputs=prepared.inputs,
+        alert=prepared.alert.data() if prepared.alert else None,
         options=options,
     )
 
