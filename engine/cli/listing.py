@@ -15,15 +15,19 @@ if TYPE_CHECKING:
     from engine.alerts import Offer
     from engine.execution.options import Options
     from engine.execution.plan import Plan
+    from engine.vault import Vault
 
 
-def show(options: Options, lists: Sequence[str], offer: Offer | None = None) -> int:
+def show(
+    options: Options, lists: Sequence[str], offer: Offer | None = None, vault: Vault | None = None
+) -> int:
     """List what would be run, once all of it was checked.
 
     Args:
         options: of the run.
         lists: which of `hosts`, `tasks` and `tags`; none for the check alone.
         offer: the alerts of `--alert`.
+        vault: opens what is encrypted.
 
     Returns:
         The exit code.
@@ -31,7 +35,7 @@ def show(options: Options, lists: Sequence[str], offer: Offer | None = None) -> 
     Raises:
         InputError: something is wrong with what was given.
     """
-    plan = prepare(options, offer=offer).plan
+    plan = prepare(options, offer=offer, vault=vault).plan
     for name in lists:
         for line in _LISTS[name](plan):
             click.echo(line)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+
+from engine.cli.vaults import vault_of, vault_options
 
 
 @click.command()
@@ -12,6 +16,7 @@ import click
 @click.option(
     "-K", "--ask-become-pass", is_flag=True, help="Ask for the password of sudo and its like."
 )
+@vault_options
 @click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
 @click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
 @click.option("--journal", metavar="URL", help="Another journal than your own.")
@@ -26,6 +31,7 @@ def command(
     as_json: bool,
     journal: str | None,
     verbose: int,
+    **vaults: Any,
 ) -> int:
     """Go on with RUN: its id, the start of it, or `last`.
 
@@ -42,5 +48,6 @@ def command(
         diff=diff,
         journal=journal,
         passwords=asked(ssh=ask_pass, become=ask_become_pass),
+        vault=vault_of(vaults),
     )
     return session.go_on(run, manner)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from engine.cli.vaults import vault_of, vault_options
 from engine.connections.become import METHODS
 from engine.execution.options import FORKS
 
@@ -37,6 +38,7 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
     "input, FILE#N for the Nth of several.",
 )
 @click.option("-C", "--check", is_flag=True, help="Change nothing; say what would be changed.")
+@vault_options
 @click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
 @click.option("--yes", is_flag=True, help="Apply the changes without asking.")
 @click.option("--only", metavar="PHASE", type=click.Choice(_PHASES), help="Run only this phase.")
@@ -103,10 +105,11 @@ def command(playbook: str, **said: Any) -> int:
     if offer is not None and offer.over:
         click.echo(f"{offer.path}: resolved: nothing is started", err=True)
         return 0
+    vault = vault_of(said)
     options = Options(
         playbook=str(Path(playbook).absolute()),
         inventory=[_absolute(source) for source in said["inventory"]],
-        extra=extra_vars(said["extra_vars"]),
+        extra=extra_vars(said["extra_vars"], vault),
         limit=_limit(said["limit"]),
         check=said["check"],
         only=said["only"],
@@ -129,7 +132,7 @@ def command(playbook: str, **said: Any) -> int:
     if said["syntax_check"] or lists:
         from engine.cli import listing
 
-        return listing.show(options, lists, offer)
+        return listing.show(options, lists, offer, vault)
     manner = session.Manner(
         yes=said["yes"],
         json=said["as_json"],
@@ -138,6 +141,7 @@ def command(playbook: str, **said: Any) -> int:
         step=said["step"],
         journal=said["journal"],
         passwords=asked(ssh=said["ask_pass"], become=said["ask_become_pass"]),
+        vault=vault,
     )
     return session.start(options, manner, offer)
 

@@ -24,6 +24,7 @@ from engine.execution.assemble import assemble, new_run_id, options_of, prepare
 from engine.journal import open_journal
 from engine.journal.progress import progress
 from engine.redact import escape
+from engine.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,7 @@ class Manner:
         step: ask before each task.
         journal: its URL; None for the user's own.
         passwords: from the prompts of `-k` and `-K`.
+        vault: opens what is encrypted.
     """
 
     yes: bool = False
@@ -61,6 +63,7 @@ class Manner:
     step: bool = False
     journal: str | None = None
     passwords: Passwords = field(default_factory=Passwords)
+    vault: Vault = field(default_factory=Vault)
 
 
 def start(options: Options, manner: Manner, offer: Offer | None = None) -> int:
@@ -108,7 +111,13 @@ def go_on(run: str, manner: Manner) -> int:
 
 def _prepared(options: Options, manner: Manner, offer: Offer | None) -> Prepared:
     given = manner.passwords
-    return prepare(options, offer=offer, password=given.ssh, become_password=given.become)
+    return prepare(
+        options,
+        offer=offer,
+        vault=manner.vault,
+        password=given.ssh,
+        become_password=given.become,
+    )
 
 
 def _same(so_far: Progress) -> Offer | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli.files import playbooks
+from engine.cli.vaults import vault_of, vault_options
 from engine.errors import InputError
 from engine.redact import escape
 from engine.units import count
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from engine.language.keywords import HostPattern
     from engine.language.model import Place, Playbook
     from engine.registry import Registry
+    from engine.vault import Vault
 
 
 @click.command("validate")
@@ -33,9 +35,14 @@ if TYPE_CHECKING:
     "-M", "--module-path", "module_path", multiple=True, metavar="DIRECTORY", type=Path,
     help="Modules beside the shipped ones. May be repeated.",
 )  # fmt: skip
+@vault_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def command(
-    paths: tuple[Path, ...], sources: tuple[str, ...], module_path: tuple[Path, ...], form: str
+    paths: tuple[Path, ...],
+    sources: tuple[str, ...],
+    module_path: tuple[Path, ...],
+    form: str,
+    **vaults: Any,
 ) -> int:
     """Check playbooks, files or directories of them. Contacts no host and runs nothing.
 
@@ -44,7 +51,8 @@ def command(
     from engine.registry import Registry
 
     files, problems = playbooks(paths)
-    wrong, notices = _checked(files, Registry(module_path), sources)
+    inventory = _inventory(sources, vault_of(vaults))
+    wrong, notices = _checked(files, Registry(module_path), inventory)
     problems += wrong
     if form == "json":
         click.echo(json.dumps(_plain(len(files), problems, notices), indent=2))
@@ -58,12 +66,11 @@ def command(
 
 
 def _checked(
-    files: Sequence[Path], registry: Registry, sources: Sequence[str]
+    files: Sequence[Path], registry: Registry, inventory: Inventory | None
 ) -> tuple[list[Problem], list[Problem]]:
     """The problems, and the notices of the files that have none."""
     from engine.language.load import Loader, notices
 
-    inventory = _inventory(sources)
     loader = Loader(registry, inventory.names() if inventory else None)
     problems: list[Problem] = []
     seen: list[Problem] = []
@@ -79,12 +86,12 @@ def _checked(
     return problems, seen
 
 
-def _inventory(sources: Sequence[str]) -> Inventory | None:
+def _inventory(sources: Sequence[str], vault: Vault) -> Inventory | None:
     if not sources:
         return None
     from engine import inventory
 
-    return inventory.load(sources)
+    return inventory.load(sources, vault=vault)
 
 
 def _unmatched(playbook: Playbook, inventory: Inventory) -> Iterator[Problem]:

@@ -36,7 +36,7 @@ from engine.execution.memory import Memory
 from engine.execution.options import Options
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
-from engine.execution.precheck import check_arguments
+from engine.execution.precheck import check_arguments, check_sealed
 from engine.execution.predict import Predictor
 from engine.execution.reaching import reached
 from engine.execution.run import Run
@@ -46,8 +46,9 @@ from engine.execution.worker import Worker
 from engine.language import fill, load
 from engine.language.templates import Scope, Templates
 from engine.policy import usual
-from engine.redact import MASK, Redactor
+from engine.redact import MASK
 from engine.registry import Registry
+from engine.vault import Vault, VaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from engine.journal.progress import Progress
     from engine.language.model import Playbook, Task
     from engine.policy import Policies
+    from engine.redact import Redactor
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -100,6 +102,7 @@ def prepare(
     options: Options,
     *,
     offer: Offer | None = None,
+    vault: Vault | None = None,
     password: str | None = None,
     become_password: str | None = None,
 ) -> Prepared:
@@ -108,6 +111,7 @@ def prepare(
     Args:
         options: what the command line said.
         offer: the alerts that `--alert` gives, of which one is taken.
+        vault: opens what is encrypted, and knows what is secret.
         password: for SSH, from the prompt of `-k`.
         become_password: for sudo and its like, from that of `-K`.
 
@@ -117,16 +121,16 @@ def prepare(
     path = Path(options.playbook)
     policies = usual(options.policy)
     registry = Registry(Path(p) for p in options.module_path)
-    inventory = inventories.load(options.inventory, playbook_dir=path.parent)
+    vault = vault or Vault()
+    redactor = vault.redactor
+    inventory = inventories.load(options.inventory, playbook_dir=path.parent, vault=vault)
     names = inventory.names()
     [playbook] = load([path], registry, inventory_names=names)
     alert = choose(offer, playbook) if offer else None
-    inputs = fill(
-        playbook, options.extra, alert=alert.data() if alert else None, inventory_names=names
-    )
-    given = {**options.extra, **inputs}
-    templates = Templates()
-    redactor = Redactor()
+    extra = _opened(vault, options.extra)
+    inputs = fill(playbook, extra, alert=alert.data() if alert else None, inventory_names=names)
+    given = {**extra, **inputs}
+    templates = Templates(vault)
     selection = Selection(
         options.limit,
         options.only,
@@ -149,6 +153,7 @@ def prepare(
     if become_password:
         redactor.learn(become_password)
     becoming = Becoming({host: one.become for host, one in settings.items()}, flags, templates)
+    check_sealed(plan, templates)
     check_arguments(plan, registry, given, becoming, templates)
     return Prepared(
         options,
@@ -164,6 +169,14 @@ def prepare(
         templates,
         redactor,
     )
+
+
+def _opened(vault: Vault, extra: dict[str, Any]) -> dict[str, Any]:
+    """The values of `-e`; the journal keeps the encrypted ones as they were given."""
+    try:
+        return {name: vault.opened(value) for name, value in extra.items()}
+    except VaultError as error:
+        raise InputError(Problem(str(error))) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from engine.vault import Vault
+
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
 
 
@@ -29,17 +31,21 @@ class Layer:
 
 
 def load_layer(
-    directory: Path, groups: Iterable[str], hosts: Iterable[str], problems: list[Problem]
+    directory: Path,
+    groups: Iterable[str],
+    hosts: Iterable[str],
+    problems: list[Problem],
+    vault: Vault,
 ) -> Layer:
     """What the directory's `group_vars/` and `host_vars/` say of these groups and hosts."""
     return Layer(
-        _load(directory / "group_vars", groups, problems),
-        _load(directory / "host_vars", hosts, problems),
+        _load(directory / "group_vars", groups, problems, vault),
+        _load(directory / "host_vars", hosts, problems, vault),
     )
 
 
 def _load(
-    directory: Path, names: Iterable[str], problems: list[Problem]
+    directory: Path, names: Iterable[str], problems: list[Problem], vault: Vault
 ) -> dict[str, dict[str, Any]]:
     if not directory.is_dir():
         return {}
@@ -49,15 +55,15 @@ def _load(
     for name in names:
         chosen = next((name + end for end in _EXTENSIONS if name + end in present), None)
         if chosen is not None:
-            found[name] = _merged(directory / chosen, problems)
+            found[name] = _merged(directory / chosen, problems, vault)
     return found
 
 
-def _merged(path: Path, problems: list[Problem]) -> dict[str, Any]:
+def _merged(path: Path, problems: list[Problem], vault: Vault) -> dict[str, Any]:
     variables: dict[str, Any] = {}
     for file in _files(path) if path.is_dir() else [path]:
         try:
-            variables |= _variables(file)
+            variables |= _variables(file, vault)
         except InputError as error:
             problems.extend(error.problems)
     return variables
@@ -75,11 +81,13 @@ def _files(directory: Path) -> list[Path]:
     return files
 
 
-def _variables(path: Path) -> dict[str, Any]:
-    text = read(path)
+def _variables(path: Path, vault: Vault) -> dict[str, Any]:
+    text = read(path, vault)
     found = yaml.parse(text)
     if not found:
         return {}
+    if text.sealed:
+        vault.learn(found)
     if not isinstance(found, dict):
         raise InputError(text.problem("must be a mapping of variables", 1))
     places = yaml.Places(text)
