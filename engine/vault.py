@@ -98,6 +98,16 @@ def envelope_of(text: str) -> str | None:
     return json.loads(found[1]) if found else None
 
 
+def literal(value: Any) -> Any:
+    """A value whose texts, read as templates, come to what they are."""
+    if isinstance(value, str):
+        is_template = ("{{" in value or "{%" in value) and not _SEALED.fullmatch(value)
+        return f"{{{{ {json.dumps(value)} }}}}" if is_template else value
+    if isinstance(value, dict):
+        return {key: literal(item) for key, item in value.items()}
+    return [literal(item) for item in value] if isinstance(value, list) else value
+
+
 def sealed_in(value: Any) -> Iterator[str]:
     """Each template in a value that opens an encrypted text."""
     if isinstance(value, str):

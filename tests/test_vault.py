@@ -50,6 +50,7 @@ def test_each_time_is_another() -> None:
     assert seal("x", KEY) != seal("x", KEY)
 
 
+@pytest.mark.slow
 def test_what_ansible_vault_seals_opens_here(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text(TEXT)
     source = ["--vault-password-file", "password", "--output", "-", "plain"]
@@ -61,6 +62,7 @@ def test_what_ansible_vault_seals_opens_here(tmp_path: Path) -> None:
     assert Vault([Key("prod", KEY.password)]).open(labelled) == TEXT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["default", "prod"])
 def test_what_is_sealed_here_ansible_vault_opens(tmp_path: Path, label: str) -> None:
     (tmp_path / "sealed").write_text(seal(TEXT, Key(label, KEY.password)))

@@ -1,10 +1,17 @@
-"""The prompts of `-k` and `-K`, as Ansible has them."""
+"""The prompts of `-k` and `-K`, as Ansible has them, and those of inputs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import click
+from msgspec import UNSET
+
+from engine.redact import escape
+
+if TYPE_CHECKING:
+    from engine.language.keywords import InputText
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +37,16 @@ def asked(*, ssh: bool, become: bool) -> Passwords:
         f"BECOME password{usual}", default="", show_default=False, hide_input=True, err=True
     )
     return Passwords(login, said or login)
+
+
+def ask_input(name: str, declared: InputText) -> str | None:
+    """Ask for an input; None where the answer is empty, which leaves the default."""
+    usual = "" if declared.default is UNSET else f" [{declared.default}]"
+    said: str = click.prompt(
+        escape(f"{declared.prompt or name}{usual}"),
+        default="",
+        show_default=False,
+        hide_input=declared.secret,
+        err=True,
+    )
+    return said or None

@@ -16,6 +16,13 @@ from engine.cli.vaults import vault_of, vault_options
 @click.option(
     "-K", "--ask-become-pass", is_flag=True, help="Ask for the password of sudo and its like."
 )
+@click.option(
+    "-e",
+    "--extra-vars",
+    multiple=True,
+    metavar="VALUES",
+    help="Once more the secrets among the inputs, which the journal does not keep.",
+)
 @vault_options
 @click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
 @click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
@@ -31,6 +38,7 @@ def command(
     as_json: bool,
     journal: str | None,
     verbose: int,
+    extra_vars: tuple[str, ...],
     **vaults: Any,
 ) -> int:
     """Go on with RUN: its id, the start of it, or `last`.
@@ -39,8 +47,11 @@ def command(
     sent again without a yes.
     """
     from engine.cli import session
+    from engine.cli.extra import extra_vars as read_extra
+    from engine.cli.masking import masking
     from engine.cli.passwords import asked
 
+    vault = vault_of(vaults)
     manner = session.Manner(
         yes=yes,
         json=as_json,
@@ -48,6 +59,7 @@ def command(
         diff=diff,
         journal=journal,
         passwords=asked(ssh=ask_pass, become=ask_become_pass),
-        vault=vault_of(vaults),
+        vault=vault,
     )
-    return session.go_on(run, manner)
+    with masking(vault.redactor):
+        return session.go_on(run, manner, read_extra(extra_vars, vault))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.cli.vaults import vault_of, vault_options
 from engine.connections.become import METHODS
 from engine.execution.options import FORKS
+
+if TYPE_CHECKING:
+    from engine.alerts import Offer
+    from engine.execution.options import Options
+    from engine.vault import Vault
 
 _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 
@@ -96,17 +101,46 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 def command(playbook: str, **said: Any) -> int:
     """Run PLAYBOOK: investigate, classify, predict, ask, mitigate, verify, resolve."""
     from engine.alerts import read_offer
-    from engine.cli import session
-    from engine.cli.extra import extra_vars
-    from engine.cli.passwords import asked
-    from engine.execution.options import Options
+    from engine.cli.masking import masking
 
     offer = read_offer(said["alert"]) if said["alert"] else None
     if offer is not None and offer.over:
         click.echo(f"{offer.path}: resolved: nothing is started", err=True)
         return 0
     vault = vault_of(said)
-    options = Options(
+    with masking(vault.redactor):
+        return _run(playbook, said, offer, vault)
+
+
+def _run(playbook: str, said: dict[str, Any], offer: Offer | None, vault: Vault) -> int:
+    from engine.cli import session
+    from engine.cli.passwords import asked
+
+    options = _options(playbook, said, vault)
+    lists = [name for name in ("hosts", "tasks", "tags") if said[f"list_{name}"]]
+    if said["syntax_check"] or lists:
+        from engine.cli import listing
+
+        return listing.show(options, lists, offer, vault)
+    manner = session.Manner(
+        yes=said["yes"],
+        json=said["as_json"],
+        verbosity=said["verbose"],
+        diff=said["diff"],
+        step=said["step"],
+        journal=said["journal"],
+        passwords=asked(ssh=said["ask_pass"], become=said["ask_become_pass"]),
+        vault=vault,
+    )
+    return session.start(options, manner, offer)
+
+
+def _options(playbook: str, said: dict[str, Any], vault: Vault) -> Options:
+    """What was said, in a form that the journal keeps."""
+    from engine.cli.extra import extra_vars
+    from engine.execution.options import Options
+
+    return Options(
         playbook=str(Path(playbook).absolute()),
         inventory=[_absolute(source) for source in said["inventory"]],
         extra=extra_vars(said["extra_vars"], vault),
@@ -128,22 +162,6 @@ def command(playbook: str, **said: Any) -> int:
         break_glass=said["break_glass"],
         detailed_exitcode=said["detailed_exitcode"],
     )
-    lists = [name for name in ("hosts", "tasks", "tags") if said[f"list_{name}"]]
-    if said["syntax_check"] or lists:
-        from engine.cli import listing
-
-        return listing.show(options, lists, offer, vault)
-    manner = session.Manner(
-        yes=said["yes"],
-        json=said["as_json"],
-        verbosity=said["verbose"],
-        diff=said["diff"],
-        step=said["step"],
-        journal=said["journal"],
-        passwords=asked(ssh=said["ask_pass"], become=said["ask_become_pass"]),
-        vault=vault,
-    )
-    return session.start(options, manner, offer)
 
 
 def _absolute(source: str) -> str:

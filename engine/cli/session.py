@@ -7,19 +7,20 @@ import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from engine.alerts import Alert, Offer
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
 from engine.cli.jsonl import json_line
-from engine.cli.passwords import Passwords
+from engine.cli.passwords import Passwords, ask_input
 from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
 from engine.cli.style import is_terminal, wants_colour
-from engine.errors import InputError, JournalError
+from engine.errors import InputError, JournalError, Problem
 from engine.execution.assemble import assemble, new_run_id, options_of, prepare
 from engine.journal import open_journal
 from engine.journal.progress import progress
@@ -27,7 +28,7 @@ from engine.redact import escape
 from engine.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from engine.cli.screen import Screen
     from engine.events import Event, Sink
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from engine.execution.run import Run
     from engine.journal.base import Recorder
     from engine.journal.progress import Progress
+    from engine.language.keywords import InputText
     from engine.redact import Redactor
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -87,12 +89,13 @@ def start(options: Options, manner: Manner, offer: Offer | None = None) -> int:
         return _execute(prepared, run_id, recorder, manner, None)
 
 
-def go_on(run: str, manner: Manner) -> int:
+def go_on(run: str, manner: Manner, given: Mapping[str, Any]) -> int:
     """Resume a run, and see it through.
 
     Args:
         run: its id, the start of it, or `last`.
         manner: how to behave this time.
+        given: the secrets among the inputs, which the journal does not keep.
 
     Raises:
         InputError: there is nothing to go on with, or its playbook has changed.
@@ -105,19 +108,48 @@ def go_on(run: str, manner: Manner) -> int:
             so_far = progress(journal.events(run_id))
             if so_far.ended is not None and so_far.ended.outcome in ("resolved", "done", "checked"):
                 raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
-            prepared = _prepared(options_of(so_far), manner, _same(so_far))
+            options, lost = options_of(so_far)
+            options = structs.replace(options, extra={**options.extra, **_again(given, lost)})
+            prepared = _prepared(options, manner, _same(so_far), lost)
             return _execute(prepared, run_id, recorder, manner, so_far)
 
 
-def _prepared(options: Options, manner: Manner, offer: Offer | None) -> Prepared:
+def _again(given: Mapping[str, Any], lost: frozenset[str]) -> Mapping[str, Any]:
+    """What is given once more to a run that goes on.
+
+    Raises:
+        InputError: it is something that the journal has.
+    """
+    for name in given.keys() - lost:
+        if name.startswith("ansible_"):
+            continue
+        message = f"-e {name}: the run goes on with the values that it began with"
+        raise InputError(Problem(message, hint="only secrets are given again; start a new run"))
+    return given
+
+
+def _prepared(
+    options: Options,
+    manner: Manner,
+    offer: Offer | None,
+    lost: frozenset[str] | None = None,
+) -> Prepared:
+    """Prepare a run; of one that goes on, `lost` is all that a person is asked for once more."""
     given = manner.passwords
+    somebody = sys.stdin.isatty() and is_terminal(sys.stderr)
     return prepare(
         options,
         offer=offer,
         vault=manner.vault,
+        ask=partial(_ask, lost) if somebody else None,
+        lost=lost or frozenset(),
         password=given.ssh,
         become_password=given.become,
     )
+
+
+def _ask(lost: frozenset[str] | None, name: str, declared: InputText) -> str | None:
+    return ask_input(name, declared) if lost is None or name in lost else None
 
 
 def _same(so_far: Progress) -> Offer | None:

@@ -23,6 +23,7 @@ from engine.connections.settings import Defaults
 from engine.errors import InputError, Problem
 from engine.events import RunResumed, RunStarted, TaskEnded, now
 from engine.execution.approval import Approvals
+from engine.execution.asking import check_lost, is_masked, secrets_of, with_answers, without
 from engine.execution.batches import Budget
 from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
@@ -46,7 +47,6 @@ from engine.execution.worker import Worker
 from engine.language import fill, load
 from engine.language.templates import Scope, Templates
 from engine.policy import usual
-from engine.redact import MASK
 from engine.registry import Registry
 from engine.vault import Vault, VaultError
 
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from engine.connections.settings import Settings
     from engine.events import Event, Sink
     from engine.execution.approval import Approver
+    from engine.execution.asking import Ask
     from engine.execution.orders import Key
     from engine.journal.progress import Progress
     from engine.language.model import Playbook, Task
@@ -103,6 +104,8 @@ def prepare(
     *,
     offer: Offer | None = None,
     vault: Vault | None = None,
+    ask: Ask | None = None,
+    lost: frozenset[str] = frozenset(),
     password: str | None = None,
     become_password: str | None = None,
 ) -> Prepared:
@@ -112,6 +115,8 @@ def prepare(
         options: what the command line said.
         offer: the alerts that `--alert` gives, of which one is taken.
         vault: opens what is encrypted, and knows what is secret.
+        ask: asks a person for an input; None: nobody is there.
+        lost: what was given when the run began, and was a secret: it must be given again.
         password: for SSH, from the prompt of `-k`.
         become_password: for sudo and its like, from that of `-K`.
 
@@ -127,8 +132,12 @@ def prepare(
     names = inventory.names()
     [playbook] = load([path], registry, inventory_names=names)
     alert = choose(offer, playbook) if offer else None
-    extra = _opened(vault, options.extra)
-    inputs = fill(playbook, extra, alert=alert.data() if alert else None, inventory_names=names)
+    said = alert.data() if alert else None
+    answered = with_answers(playbook, options.extra, said, ask, redactor)
+    check_lost(lost, answered)
+    options = msgspec.structs.replace(options, extra=answered)
+    extra = _opened(vault, answered)
+    inputs = fill(playbook, extra, alert=said, inventory_names=names)
     given = {**extra, **inputs}
     templates = Templates(vault)
     selection = Selection(
@@ -297,7 +306,9 @@ def _incident(run_id: str, prepared: Prepared, began_at: datetime) -> dict[str, 
 def _opening(
     prepared: Prepared, run_id: str, progress: Progress | None, began_at: datetime
 ) -> Event:
+    hidden = secrets_of(prepared.playbook)
     options: dict[str, Any] = msgspec.to_builtins(prepared.options)
+    options["extra"] = without(hidden, options["extra"])
     if progress is not None:
         return RunResumed(user=getpass.getuser(), options=options)
     return RunStarted(
@@ -311,7 +322,7 @@ def _opening(
         version=__version__,
         check=prepared.options.check,
         hosts=list(prepared.plan.hosts),
-        inputs=prepared.inputs,
+        inputs=without(hidden, prepared.inputs),
         alert=prepared.alert.data() if prepared.alert else None,
         options=options,
     )
@@ -323,10 +334,10 @@ def new_run_id() -> str:
     return f"{datetime.now().astimezone():%Y%m%d-%H%M}-{tail}"
 
 
-def options_of(progress: Progress) -> Options:
-    """The options that a run was started with, without the passwords among them.
+def options_of(progress: Progress) -> tuple[Options, frozenset[str]]:
+    """The options that a run was started with, and the names of `-e` that must be given again.
 
-    Those stand in the journal as masks; tried as passwords they would lock accounts.
+    Secrets stand in the journal as masks; tried as passwords those would lock accounts.
 
     Raises:
         InputError: its playbook has changed since.
@@ -342,9 +353,8 @@ def options_of(progress: Progress) -> Options:
         raise InputError(
             Problem("the playbook has changed since the run began", str(path), hint=hint)
         )
-    extra = {
-        name: value
-        for name, value in options.extra.items()
-        if not (name.startswith("ansible_") and value == MASK)
-    }
-    return msgspec.structs.replace(options, extra=extra)
+    masked = frozenset(name for name, value in options.extra.items() if is_masked(value))
+    extra = {name: value for name, value in options.extra.items() if name not in masked}
+    # Without those the connection's other settings hold, as where they were never given.
+    lost = frozenset(name for name in masked if not name.startswith("ansible_"))
+    return msgspec.structs.replace(options, extra=extra), lost

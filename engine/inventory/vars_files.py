@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError, Problem
 from engine.inventory import yaml
 from engine.inventory.text import read
+from engine.vault import Vault, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from engine.vault import Vault
 
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
 
@@ -88,6 +88,7 @@ def _variables(path: Path, vault: Vault) -> dict[str, Any]:
         return {}
     if text.sealed:
         vault.learn(found)
+        found = literal(found)
     if not isinstance(found, dict):
         raise InputError(text.problem("must be a mapping of variables", 1))
     places = yaml.Places(text)

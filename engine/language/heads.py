@@ -9,9 +9,9 @@ import msgspec
 
 from engine.errors import InputError
 from engine.language import snippets
+from engine.language.declaring import check_declared
 from engine.language.expressions import Unreadable
-from engine.language.inputs import check_declared
-from engine.language.keywords import NOT_YET, PHASES, PlaybookText
+from engine.language.keywords import PHASES, PlaybookText
 from engine.language.matchers import Trigger, read_matchers
 from engine.language.model import Playbook
 from engine.language.problems import Problems
@@ -76,20 +76,19 @@ def read_head(
     problems: Problems, value: Mapping[str, Any], shape: Shape
 ) -> tuple[PlaybookText | None, tuple[Trigger, ...]]:
     """A playbook's keywords, and its triggers; None where a keyword is wrong."""
-    known = _refuse_not_yet(problems, value)
     for keyword in _PLAIN:
         for snippet in snippets.deep(problems, (keyword,), value.get(keyword)):
             problems.at(snippet.way, f"{keyword} takes no templates")
     check_severity(problems, listed(value, "severity"))
     check_shares(problems, value)
-    check_declared(problems, mapped(known, "inputs"))
+    check_declared(problems, mapped(value, "inputs"))
     triggers = tuple(
         _trigger(problems, ("triggers", number), part)
         for number, part in enumerate(listed(value, "triggers"))
     )
-    if problems.flaws(shape.flaws(known)):
+    if problems.flaws(shape.flaws(value)):
         return None, ()
-    return msgspec.convert(known, PlaybookText), triggers
+    return msgspec.convert(value, PlaybookText), triggers
 
 
 def input_places(document: Document, text: PlaybookText) -> dict[str, Place]:
@@ -112,28 +111,6 @@ def _trigger(problems: Problems, way: Way, raw: Any) -> Trigger:
                 here = (*way, "match", number)
                 problems.inside(here, fault.offset, fault.message, fault.hint)
     return tuple(found)
-
-
-def _refuse_not_yet(problems: Problems, value: Mapping[str, Any]) -> dict[str, Any]:
-    """The playbook without the words that this version does not have yet, which are told."""
-    inputs = mapped(value, "inputs")
-    ways: list[Way] = [
-        ("inputs", name, key)
-        for name in inputs
-        for key in mapped(inputs, name)
-        if key in NOT_YET["input"]
-    ]
-    for way in ways:
-        problems.at_key(way, f'"{way[-1]}" is not supported yet by this version')
-    known = {key: part for key, part in value.items() if (key,) not in ways}
-    if inputs:
-        known["inputs"] = {
-            name: {k: v for k, v in declared.items() if ("inputs", name, k) not in ways}
-            if isinstance(declared, Mapping)
-            else declared
-            for name, declared in inputs.items()
-        }
-    return known
 
 
 def listed(value: Mapping[str, Any], key: str) -> list[Any]:

@@ -45,6 +45,9 @@ class InputText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         min_length: of a text, in characters.
         max_length: of a text, in characters.
         items: the JSON Schema of a list's items.
+        prompt: what a person at the terminal is asked where neither `-e` nor the alert says it.
+        secret: it is masked everywhere and not kept in the journal; typed, it is not shown. It is
+            asked for even without a `prompt`.
     """
 
     type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
@@ -58,6 +61,8 @@ class InputText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     min_length: int | UnsetType = UNSET
     max_length: int | UnsetType = UNSET
     items: dict[str, Any] | UnsetType = UNSET
+    prompt: str = ""
+    secret: bool = False
 
 
 class TriggerText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -298,11 +303,3 @@ class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     resolve: list[dict[str, Any]] = []
     always: list[dict[str, Any]] = []
     handlers: list[dict[str, Any]] = []
-
-
-NOT_YET: dict[str, frozenset[str]] = {
-    "playbook": frozenset(),
-    "task": frozenset(),
-    "input": frozenset({"secret", "prompt"}),
-}
-"""Words of the language that this version refuses by name, so that none is silently ignored."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, Problem
 from engine.language import snippets
+from engine.language.declaring import said_by_alerts
 from engine.language.drafter import Drafter, Where
 from engine.language.drafts import Draft, flat
 from engine.language.expressions import Reader
@@ -22,7 +23,6 @@ from engine.language.heads import (
     playbook_shape,
     read_head,
 )
-from engine.language.inputs import said_by_alerts
 from engine.language.keywords import PHASES
 from engine.language.model import Playbook, Rule, tasks_in
 from engine.language.names import Names

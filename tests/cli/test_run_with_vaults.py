@@ -16,6 +16,7 @@ from engine.vault import Key, seal
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 KEY = Key("default", b"open sesame")
 PROD = Key("prod", b"other words")
 TOKEN = "tok-83f1-{{ 7*7 }}"

@@ -169,6 +169,13 @@ LINE_4 = [
         'must name one of the labels — labels.NAME, or labels["NAME"] for any name',
     ),
     ("inputs: {a: {from: startsAt.x}}", "startsAt is a text, with nothing in it"),
+    ("inputs: {a: {secret: true, type: integer}}", "a secret is text, and no integer"),
+    (
+        "inputs: {a: {secret: true, default: x}}",
+        "a secret has no default: all could read it here — "
+        "leave it out: it is asked for; or put it into vars, as a !vault value",
+    ),
+    ('inputs: {a: {prompt: "{{ x }}"}}', "prompt takes no templates"),
     (
         "inputs: {a: {type: int}}",
         "type must be array, boolean, integer, number, object or string, "
