@@ -24,8 +24,8 @@ demo: $(VENV)/.installed ## stage a small real incident on this machine and run 
 test: packages $(VENV)/.tools ## run all tests, on real servers that they start and remove
 	$(PYTEST)
 
-unit: $(VENV)/.tools ## run the tests that need no servers, in less than half a minute
-	$(PYTEST) -m "not lab and not sweep"
+unit: $(VENV)/.tools ## run the quick tests that need no servers, in less than half a minute
+	$(PYTEST) -m "not lab and not slow and not sweep"
 
 sweep: packages $(VENV)/.tools ## run the long counts: thousands of commands, dials, kills
 	$(PYTEST) --numprocesses 0 -m sweep --timeout 3600

@@ -113,6 +113,7 @@ def test_make_has_every_target_that_the_pages_name() -> None:
     assert named <= targets
 
 
+@pytest.mark.slow
 def test_the_module_of_the_contributing_page_passes_its_test(tmp_path: Path) -> None:
     (tmp_path / "truncate.py").write_text(block("CONTRIBUTING.md", "python", "module"), "utf-8")
     (tmp_path / "test_truncate.py").write_text(block("CONTRIBUTING.md", "python", "test"), "utf-8")

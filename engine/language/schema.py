@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from engine.language.keywords import PHASES, PlaybookText, TaskText
@@ -22,7 +23,7 @@ def editor_schema(registry: Registry) -> dict[str, Any]:
 
     A text with a template in it may stand for any value of a module's argument.
     """
-    document = schema_of(PlaybookText)
+    document = deepcopy(schema_of(PlaybookText))
     definitions: dict[str, Any] = document.pop("$defs")
     for phase in PHASES:
         document["properties"][phase]["items"] = _TASK

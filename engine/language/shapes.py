@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 _PLACE = re.compile(r" - at `\$(.*)`$")
 
 
+@functools.cache
 def schema_of(kind: type) -> dict[str, Any]:
-    """JSON Schema of a type, with `$defs` for those that it is made of."""
+    """JSON Schema of a type, with `$defs` for what it is made of: shared, not to be changed."""
     document = msgspec.json.schema(kind)
     definitions = document["$defs"]
     own = definitions.pop(kind.__name__)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 
 def staged(role: str, port: int) -> subprocess.Popen[bytes]:
     argv = [sys.executable, "-m", "engine.cli.staged", role, str(port)]
@@ -36,6 +38,7 @@ def leave(process: subprocess.Popen[bytes]) -> int:
     return process.wait(timeout=20)
 
 
+@pytest.mark.slow
 def test_the_service_takes_the_port_when_the_stale_process_has_gone() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -95,6 +95,7 @@ def test_our_bug_is_said_to_be_one(
     assert said.endswith("This is a bug in quell: please report it with the lines above.\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_left_is_no_failure() -> None:
     script = "from engine.cli.main import main; main(['modules'])"
     done = subprocess.run(

@@ -78,6 +78,7 @@ def test_a_refusal_is_told_in_the_hosts_words(
         connection.dial(refused, timeout=5)
 
 
+@pytest.mark.slow
 def test_streams_leave_nothing_behind(connection: Connection, server: Server) -> None:
     before = Resources(connection)
     for port in [server.echo, server.hang_up, server.mute] * 100:
@@ -86,6 +87,7 @@ def test_streams_leave_nothing_behind(connection: Connection, server: Server) ->
     assert before.back()
 
 
+@pytest.mark.slow
 def test_a_half_closed_stream_is_let_go_when_the_client_closes_it(
     connection: Connection, server: Server
 ) -> None:
@@ -123,6 +125,7 @@ def test_a_forward_tells_at_once_why_it_leads_nowhere(connection: Connection) ->
         pass
 
 
+@pytest.mark.slow
 def test_a_forwards_end_ends_its_streams(connection: Connection, address: Address) -> None:
     before = Resources(connection)
     with connection.forward(address, timeout=5) as path:
@@ -134,6 +137,7 @@ def test_a_forwards_end_ends_its_streams(connection: Connection, address: Addres
     assert before.back()
 
 
+@pytest.mark.slow
 def test_an_unused_forward_leaves_nothing_behind(connection: Connection, address: Address) -> None:
     before = Resources(connection)
     with connection.forward(address, timeout=5):

@@ -9,6 +9,8 @@ import pytest
 from engine.connections.base import Argv, Script, Tcp
 from engine.errors import HostError
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from engine.connections.base import Connection, Finished
     from tests.connections.helpers import Server

@@ -13,6 +13,7 @@ from engine.connections import shells
 from engine.connections.base import Argv, Script
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=50))
 def test_a_quoted_word_stays_one_word(text: str) -> None:
     done = subprocess.run(

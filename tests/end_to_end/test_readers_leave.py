@@ -9,6 +9,8 @@ import pytest
 from engine.events import RunEnded
 from tests.end_to_end.quell import LOCAL
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -71,6 +71,7 @@ def test_an_expectation_that_cannot_be_judged_yet_is_asked_again(tmp_path: Path)
     assert [look.holds for look in rig.told(Looked)] == [False, True]
 
 
+@pytest.mark.slow
 def test_it_must_hold_at_every_look(tmp_path: Path) -> None:
     rig, ended = looked(tmp_path, "hold: 1s, every: 10ms")
     assert ended.status == "ok"

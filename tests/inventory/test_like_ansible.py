@@ -11,6 +11,8 @@ from engine.cli.inventory import graph, listing
 from engine.inventory import load
 from tests.inventory.cases import FOR_PATTERNS, LISTINGS, PATTERNS
 
+pytestmark = pytest.mark.slow
+
 DATES = {"yaml_types"}
 """Dates are text: `--graph --vars` shows them with a T, as JSON does."""
 

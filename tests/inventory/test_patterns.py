@@ -143,6 +143,7 @@ def outcome(pattern: str) -> tuple[str, ...]:
         return tuple(problem.message for problem in error.problems if not problem.path)
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="adb1:,[]!&~*?-.^$(){}|+\\ ", max_size=20))
 @example("db[" + "9" * 5000 + "]")
 @example("~a{99999999999}")

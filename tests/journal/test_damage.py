@@ -15,6 +15,8 @@ from engine.journal import open_journal
 from engine.journal.chain import Head, seal
 from tests.journal.events import RUN, action, ended, intent, started
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path

@@ -11,6 +11,8 @@ import pytest
 from engine.journal import open_journal
 from tests.journal.processes import claim, context, event, write, write_until_killed
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from engine.errors import InputError, Problem
 from engine.language import load
 from tests.language.playbooks import registry
 from tests.language.test_load import WHOLE
+
+pytestmark = pytest.mark.slow
 
 WORDS = st.sampled_from(
     [

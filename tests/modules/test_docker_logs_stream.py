@@ -141,6 +141,7 @@ def test_a_gigabyte_is_read_in_little_memory() -> None:
     assert peak < 3 * 2**20
 
 
+@pytest.mark.slow
 def test_a_log_that_does_not_end_in_time_is_told_as_far_as_it_was_read() -> None:
     container = described()
     with fake_engine({"/containers/backend/json": container}) as engine:
@@ -159,6 +160,7 @@ def test_a_log_that_does_not_end_in_time_is_told_as_far_as_it_was_read() -> None
     assert found["matches"] == found["looked"] != 0
 
 
+@pytest.mark.slow
 def test_an_engine_that_falls_silent_is_waited_for_until_the_deadline() -> None:
     container = described()
     with fake_engine({"/containers/backend/json": container}) as engine:
@@ -193,6 +195,7 @@ def test_lines_that_differ_in_numbers_are_of_one_kind() -> None:
     assert outcome.summary == '32 of 32 lines: "request 29 took 203ms: timeout" × 29 …'
 
 
+@pytest.mark.slow
 def test_ever_new_kinds_are_not_held() -> None:
     words = ["".join(word) * 100 for word in itertools.product("abcdefgh", repeat=4)]
     lines = [frame(f"error {word}\n".encode()) for word in (*words, *words[:1] * 5)]

@@ -210,6 +210,7 @@ def test_an_engine_that_is_down(docker_host: Host, engine: Engine) -> None:
                 do(name, engine(90.0), socket=path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["docker_restart", "docker_stats"])
 def test_an_engine_that_does_not_answer(name: str) -> None:
     with fake_engine({}) as engine:

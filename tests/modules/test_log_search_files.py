@@ -61,6 +61,7 @@ def test_utf_16_is_read_wherever_it_is_cut(limit: int, log: Path) -> None:
     assert texts(look(log, max_bytes=limit)) == whole
 
 
+@pytest.mark.slow
 def test_megabytes_are_read_whole(log: Path) -> None:
     log.write_text("".join(f"line {n:04} {'x' * 988}\n" for n in range(3000)))
     outcome = look(log, tail=5000, pattern="^line ")

@@ -53,6 +53,7 @@ def test_something_listens_that_should_not() -> None:
     assert finding.startswith(f"port {port} is held by python (pid {process.pid}, ")
 
 
+@pytest.mark.slow
 def test_what_listens_is_judged_by_its_name_or_its_command_line() -> None:
     port = free_port()
     with listener(port, "named=backend") as process:
@@ -64,6 +65,7 @@ def test_what_listens_is_judged_by_its_name_or_its_command_line() -> None:
     assert finding.endswith(", expected 'nginx'")
 
 
+@pytest.mark.slow
 def test_one_of_two_that_is_not_what_should_listen_is_a_finding() -> None:
     port = free_port()
     with listener(port, "named=backend"), listener(port, "named=stale", address="::1"):

@@ -118,6 +118,7 @@ def test_a_message_in_parts_is_one() -> None:
         assert ask(url, matches="^pong$").seen["messages"] == ["pong"]
 
 
+@pytest.mark.slow
 def test_another_message_is_a_finding() -> None:
     with speaking(listen) as url:
         outcome = ask(url, send="hello", matches="^pong$", max_time="500ms")
