@@ -50,8 +50,8 @@ class Redactor:
             if forms <= self._values:
                 return
             self._values |= forms
-            self._long = (*self._long, *(each for each in plain if len(each) > LONGEST_REST))
             longest_first = sorted(self._values, key=len, reverse=True)
+            self._long = tuple(form for form in longest_first if len(form) > LONGEST_REST)
             self._pattern = _any_of(longest_first)
 
     def text(self, text: str) -> str:
@@ -69,7 +69,8 @@ class Redactor:
         """Without the beginnings of secrets that a message has cut."""
         before, *after = text.split(CUT)
         for piece in after:
-            kept = min((_without_rest(before, secret) for secret in self._long), key=len)
+            length = max(_begun(before, secret) for secret in self._long)
+            kept = before[:-length] + MASK if length else before
             before = f"{kept}{CUT}{piece}"
         return before
 
@@ -134,14 +135,12 @@ def _pattern_of(texts: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, texts)))
 
 
-def _without_rest(text: str, secret: str) -> str:
-    """The text without the beginning of a secret that it ends with."""
+def _begun(text: str, secret: str) -> int:
+    """How many characters of a secret's beginning a text ends with; 0 where they say too little."""
     if secret[: LONGEST_REST + 1] not in text[-len(secret) :]:
-        return text
-    for length in range(min(len(secret), len(text)), LONGEST_REST, -1):
-        if text.endswith(secret[:length]):
-            return text[:-length] + MASK
-    return text
+        return 0
+    lengths = range(min(len(secret), len(text)), LONGEST_REST, -1)
+    return next((length for length in lengths if text.endswith(secret[:length])), 0)
 
 
 def escape(text: str, *, keep: str = "") -> str:
