@@ -13,10 +13,10 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 DEFINITION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sweep check reference bench wheel clean packages
+.PHONY: help demo test unit sweep check reference bench wheel clean packages lab incident lab-down
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed ## stage a small real incident on this machine and run the playbook for it
 	@$(BIN)/quell demo
@@ -35,6 +35,15 @@ check: $(VENV)/.tools ## lint, format, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lab: packages $(VENV)/.tools ## start three hosts with a small system on them, to try playbooks on
+	@$(BIN)/python -m tests.incidents up
+
+incident: $(VENV)/.tools ## cause an incident in the lab: NAME=crash, latency, auth, oom, pool, port
+	@$(BIN)/python -m tests.incidents cause $(NAME)
+
+lab-down: $(VENV)/.tools ## remove the lab
+	@$(BIN)/python -m tests.incidents down
 
 reference: $(VENV)/.tools ## write the pages' tables anew, from the types
 	$(BIN)/python -m tests.reference

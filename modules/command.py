@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from engine.contract import Argv, Change, FreeCommand, Identity
+from engine.contract.commands import windows_words
+
+if TYPE_CHECKING:
+    from engine.contract import Target
 
 
 class Command(FreeCommand, frozen=True, kw_only=True):
@@ -16,7 +20,8 @@ class Command(FreeCommand, frozen=True, kw_only=True):
     that is not in `ok_codes` is a finding. Otherwise such a status is a failure.
 
     Args:
-        argv: the program and its arguments: a list, or one line that is split as a shell would.
+        argv: the program and its arguments: a list, or one line that is split as the host's
+            shell would; on Windows a backslash means itself.
         chdir: the directory it runs in; the account's home unless given.
         env: variables set for it alone.
         stdin: text given to it.
@@ -41,17 +46,20 @@ class Command(FreeCommand, frozen=True, kw_only=True):
         if not self._args():
             raise ValueError("argv names no program")
 
-    def to_run(self) -> Argv:
+    def to_run(self, target: Target) -> Argv:
         """The program with its arguments."""
-        return Argv(self._args(), env=self.env, cwd=self.chdir)
+        args = self._args()
+        if isinstance(self.argv, str) and target.platform.family == "windows":
+            args = windows_words(self.argv)
+        return Argv(args, env=self.env, cwd=self.chdir)
 
     def change(self) -> Change:
         """The command line, for people."""
-        line = shlex.join(self._args())
+        line = self.argv if isinstance(self.argv, str) else shlex.join(self.argv)
         return Change(
             summary=f"run {line}",
             on=(Identity("command", self._args()[0], {"argv": line}),),
-            after={"argv": list(self._args()), "chdir": self.chdir},
+            after={"argv": self.argv, "chdir": self.chdir},
         )
 
     def _args(self) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from engine.contract import Pattern, Port, Probe, Struct, Target, contains
-from engine.contract.listeners import PortHolder, listeners, why_hidden
+from engine.contract.listeners import listeners, why_hidden
+from engine.contract.port_holders import PortHolder
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -39,7 +40,8 @@ class PortCheck(Probe[Held], frozen=True, kw_only=True):
         process: an RE2 pattern that each that listens must match with its name or the first 300
             characters of its command line.
 
-    **Source:** proc_net(5) /proc/net/tcp, ss(8), lsof(8); Windows' Get-NetTCPConnection.
+    **Source:** proc_net(5) /proc/net/tcp, ss(8), lsof(8); Windows commands `netstat -ano`,
+    `tasklist /FO CSV`; `Win32_Process`.
     """
 
     primary: ClassVar[str] = "port"

@@ -18,17 +18,16 @@ from engine.contract import (
     seconds,
     to_plain,
 )
-from engine.contract.listeners import (
-    PUBLISHERS,
-    Listeners,
-    PortHolder,
-    listeners,
-    start_of,
-    why_hidden,
-)
+from engine.contract.listeners import listeners, start_of, why_hidden
+from engine.contract.port_holders import PUBLISHERS, Listeners, PortHolder
+from engine.contract.windows_ports import end_windows_processes
 
 PROTECTED = frozenset(
-    {"sshd", "sshd-session", "sshd-auth", "dropbear", "systemd", "init", "launchd"}
+    {
+        *("sshd", "sshd-session", "sshd-auth", "dropbear", "systemd", "init", "launchd"),
+        *("sshd.exe", "sshd-session.exe", "sshd-auth.exe", "services.exe", "lsass.exe"),
+        *("wininit.exe", "winlogon.exe", "csrss.exe", "smss.exe", "registry"),
+    }
 )
 AFTER_KILL = 5.0
 """Seconds that the kernel gets to end a process after KILL."""
@@ -91,11 +90,17 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
     and what the connection itself runs in; a port that Docker publishes for a container is
     refused too: restart the container. Nothing to do where nothing listens.
 
+    On Windows `netstat` and `tasklist` are asked, in whatever language, and `taskkill /F` ends
+    what they find at once: there is no TERM. The start time is PowerShell's; where it does not
+    tell one, the change says so, and the process must still hold the port and have its name when
+    it is ended. A service's process is refused: stop the service.
+
     Args:
         port: the TCP port, on any address of the host, IPv4 or IPv6.
-        grace: how long a process may take to end by itself before it is killed.
+        grace: how long a process may take to end by itself before it is killed; not on Windows.
 
-    **Source:** proc_net(5) /proc/net/tcp, proc_pid_stat(5) field 22, ss(8), lsof(8), ps(1).
+    **Source:** proc_net(5) /proc/net/tcp, proc_pid_stat(5) field 22, ss(8), lsof(8), ps(1);
+    Windows commands `netstat -ano`, `tasklist /FO CSV`, `taskkill`; `Win32_Process`.
     """
 
     primary: ClassVar[str] = "port"
@@ -105,8 +110,6 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
 
     def observe(self, target: Target) -> Listeners:
         """Find who listens."""
-        if target.platform.family == "windows":
-            raise ModuleFailed("port_kill is not yet supported on Windows hosts")
         seen = listeners(target, self.port)
         if seen.hidden:
             raise ModuleFailed(why_hidden(target, self.port, seen), to_plain(seen))
@@ -119,8 +122,9 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
         for process in seen.processes:
             self._guard(process, seen)
         names = ", ".join(f"{each.name} (pid {each.pid})" for each in seen.processes)
+        untold = "" if all(each.start for each in seen.processes) else "; start time not known"
         return Change(
-            summary=f"{names} on port {self.port} → ended",
+            summary=f"{names} on port {self.port} → ended{untold}",
             on=tuple(process.identity for process in seen.processes),
             before=to_plain(seen.processes),
             after=[],
@@ -128,6 +132,8 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
 
     def apply(self, target: Target, change: Change) -> Ended:
         """Signal those very processes, and wait for their end."""
+        if target.platform.family == "windows":
+            return self._end_on_windows(target, change)
         grace = seconds(self.grace)
         if grace + AFTER_KILL >= target.deadline.remaining():
             raise ModuleFailed(f"grace of {grace:g} s does not fit into the task's timeout")
@@ -151,6 +157,26 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
             raise ModuleFailed(f"could not be ended{denied}: pid {', '.join(left)}", to_plain(done))
         return done
 
+    def _end_on_windows(self, target: Target, change: Change) -> Ended:
+        outcomes = end_windows_processes(target, self.port, change.on)
+        processes = {each["pid"]: each for each in change.before}
+        done = Ended(
+            ended=[
+                {**processes[pid], "signal": "KILL"}
+                for pid, outcome in outcomes.items()
+                if outcome == "ended"
+            ],
+            gone=[pid for pid, outcome in outcomes.items() if outcome == "gone"],
+        )
+        left = [pid for pid in processes if outcomes.get(pid, "") not in {"ended", "gone"}]
+        if left:
+            why = "; ".join(filter(None, (outcomes.get(pid, "")[5:] for pid in left)))
+            pids = ", ".join(str(pid) for pid in left)
+            raise ModuleFailed(
+                f"could not be ended: pid {pids}{f': {why}' if why else ''}", to_plain(done)
+            )
+        return done
+
     def confirm(self, target: Target, change: Change) -> str | None:
         """None of them listens any more; that another one does is for `verify` to judge."""
         left = [
@@ -168,8 +194,12 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
             raise GuardRefused(
                 f"{what}, the first process: stop the socket or service unit instead"
             )
-        if process.name in PROTECTED:
+        if process.name.lower() in PROTECTED:
             raise GuardRefused(f"{what}, which is never ended")
+        if process.name.lower() == "svchost.exe":
+            raise GuardRefused(f"{what}, which is a service's: stop the service instead")
+        if process.name in {"System", "System Idle Process"}:
+            raise GuardRefused(f"{what}, which is Windows itself: `netsh http show servicestate`")
         if process.pid in seen.ancestors:
             raise GuardRefused(f"{what}, which our own connection runs in")
 

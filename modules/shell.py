@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from engine.contract import Change, FreeCommand, Identity, Program, Script
 
+if TYPE_CHECKING:
+    from engine.contract import Target
+
 
 class Shell(FreeCommand, frozen=True, kw_only=True):
-    """Run text in the host's own shell: `sh` on POSIX hosts.
+    """Run text in the host's own shell: `sh` on POSIX hosts, cmd or PowerShell on Windows ones.
 
     What it changes is not known to quell, so it is an action: shown and approved before it runs.
     `probe: true` says that it only reads; then it may stand in `investigate`, and an exit status
@@ -17,11 +20,15 @@ class Shell(FreeCommand, frozen=True, kw_only=True):
 
     A template inside `script` becomes part of the program: a value with a quote, a `;` or a
     newline in it is run. Give values as `args` (`"$1"`, `"$2"`) or `env` (`"$NAME"`) instead;
-    they stay values, whatever they hold.
+    they stay values, whatever they hold. On a Windows host they are `!1!` and `!NAME!` in cmd,
+    where the text is a batch file with delayed expansion, and `$args[0]` and `$env:NAME` in
+    PowerShell; `%NAME%` is run as text by cmd.
 
     Args:
         script: the text; several lines are one script.
         args: values for `"$1"`, `"$2"` and on.
+        executable: what reads the text instead: a shell that takes `-c`, such as `/bin/bash`; on a
+            Windows host `cmd`, `powershell` or `pwsh`.
         env: variables set for it alone.
         chdir: the directory it runs in; the account's home unless given.
         stdin: text given to it.
@@ -37,6 +44,7 @@ class Shell(FreeCommand, frozen=True, kw_only=True):
 
     script: Program
     args: tuple[str, ...] = ()
+    executable: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty script.
@@ -47,9 +55,16 @@ class Shell(FreeCommand, frozen=True, kw_only=True):
         if not self.script.strip():
             raise ValueError("script is empty")
 
-    def to_run(self) -> Script:
-        """The text with its positional parameters."""
-        return Script(self.script, args=self.args, env=self.env, cwd=self.chdir)
+    def to_run(self, target: Target) -> Script:
+        """The text with its values."""
+        del target
+        return Script(
+            self.script,
+            args=self.args,
+            env=self.env,
+            cwd=self.chdir,
+            executable=self.executable,
+        )
 
     def change(self) -> Change:
         """The command line, for people."""

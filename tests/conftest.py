@@ -9,6 +9,7 @@ import pytest
 
 from tests.lab.accounts import add_accounts
 from tests.lab.lab import Host, Lab
+from tests.lab.windows import WindowsHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,14 @@ def lab() -> Iterator[Lab]:
     """Two hosts with sshd."""
     with Lab() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def windows(lab: Lab) -> Iterator[WindowsHost]:
+    """A host whose account's shell is cmd.exe."""
+    started = WindowsHost(2, lab.client, lab.h1.known_hosts)
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")

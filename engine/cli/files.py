@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ENDINGS = frozenset({".yml", ".yaml"})
-_VARIABLES = frozenset({"group_vars", "host_vars"})
+_ASIDE = frozenset({"group_vars", "host_vars", "shared"})
+"""Directories that hold no playbooks: variables, and what playbooks include."""
 
 
 def playbooks(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
@@ -28,7 +29,7 @@ def playbooks(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
 
 
 def _playbooks_in(directory: Path) -> list[Path]:
-    """Files anywhere below it, but for hidden directories and those of variables."""
+    """Files anywhere below it, but for hidden directories and those of other things."""
     return sorted(
         path
         for path in directory.rglob("*")
@@ -39,4 +40,4 @@ def _playbooks_in(directory: Path) -> list[Path]:
 
 
 def _is_aside(part: str) -> bool:
-    return part.startswith(".") or part in _VARIABLES
+    return part.startswith(".") or part in _ASIDE

@@ -84,7 +84,9 @@ def _from(source: str, label: str) -> bytes:
     path = Path(source).expanduser()
     if not path.is_file():
         raise InputError(Problem(f"vault password: there is no file {path}"))
-    password = _printed(path, label) if os.access(path, os.X_OK) else _read(path)
+    # Windows takes every file for a program.
+    is_program = os.name == "posix" and os.access(path, os.X_OK)
+    password = _printed(path, label) if is_program else _read(path)
     if not password.strip():
         raise InputError(Problem("the vault password is empty", str(path)))
     return password.strip()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import paramiko
 from paramiko.agent import get_agent_connection
 
+from engine.connections.forward import unix_socket
 from engine.connections.settings import AGENT
 
 if TYPE_CHECKING:
@@ -68,10 +69,7 @@ class Agent:
     def _connection(self) -> Iterator[Any]:
         if self._path == "none":
             raise OSError("there shall be no agent")
-        if self._path == AGENT:
-            connection = get_agent_connection()
-        else:
-            connection = socket.socket(socket.AF_UNIX)
+        connection = get_agent_connection() if self._path == AGENT else unix_socket()
         if connection is None:
             raise OSError("no agent answers")
         try:

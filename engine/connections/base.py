@@ -6,6 +6,7 @@ through the link, so they see the network as the host does and nothing is instal
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -48,7 +49,7 @@ class Argv:
 
     Args:
         args: the program first.
-        env: variables set for this command alone.
+        env: variables set for this command alone; on Windows an empty one is none.
         cwd: the directory it runs in; None for the account's home.
     """
 
@@ -59,19 +60,25 @@ class Argv:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Text for the host's own shell; `args` arrive as `$1`, `$2`… and are never part of the text.
+    """Text for the host's own shell; its values arrive beside the text and are never part of it.
+
+    In `sh` they are `$1`, `$2`…, in cmd `!1!`, `!2!`…, in PowerShell `$args[0]`, `$args[1]`….
 
     Args:
-        text: `sh` on POSIX hosts, PowerShell or cmd on Windows ones.
-        args: positional parameters.
+        text: what the host's `Platform.shell` reads: `sh` on POSIX hosts, a batch file for cmd
+            or PowerShell on Windows ones.
+        args: the values.
         env: variables set for this script alone.
         cwd: the directory it runs in; None for the account's home.
+        executable: what reads it instead: a program that takes `-c` on POSIX hosts; `cmd`,
+            `powershell` or `pwsh` on Windows ones.
     """
 
     text: str
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: str | None = None
+    executable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +104,13 @@ class Output:
         head: the first bytes, all of them if they were few.
         tail: the last bytes of a longer output; empty otherwise.
         size: how many bytes there were in all.
+        encoding: of the text, where it is not UTF-8: a Windows program's code page.
     """
 
     head: bytes = b""
     tail: bytes = b""
     size: int = 0
+    encoding: str = "utf-8"
 
     @property
     def omitted(self) -> int:
@@ -110,11 +119,22 @@ class Output:
 
     @property
     def text(self) -> str:
-        """As text: UTF-8, undecodable bytes replaced; a gap is named where bytes were dropped."""
+        """As text, undecodable bytes replaced; a gap is named where bytes were dropped."""
+        head = self.head.decode(self.encoding, "replace")
         if not self.tail:
-            return self.head.decode("utf-8", "replace")
+            return head
         gap = f"\n… {self.omitted} bytes left out …\n" if self.omitted else ""
-        return self.head.decode("utf-8", "replace") + gap + self.tail.decode("utf-8", "replace")
+        return head + gap + self.tail.decode(self.encoding, "replace")
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether it is UTF-8, as far as can be seen where a piece was cut off."""
+        whole = self.head if self.omitted else self.head + self.tail
+        try:
+            codecs.getincrementaldecoder("utf-8")().decode(whole)
+        except UnicodeDecodeError:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +271,8 @@ class Connection(Protocol):
         self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
     ) -> None:
         """Write a file on the host: whole or not at all (a temporary name, then a rename).
+
+        On Windows there is no mode to set.
 
         Raises:
             Unreachable, LinkLost, BecomeRefused, DeadlineExceeded: as `run`.

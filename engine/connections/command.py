@@ -15,9 +15,12 @@ from engine.connections.output import LINGER, Marked, Outputs
 from engine.errors import DeadlineExceeded, HostError
 
 if TYPE_CHECKING:
-    from engine.connections.entrance import Channel, Entrance
+    from collections.abc import Callable, Sequence
 
-_KILL_TIME = 5.0
+    from engine.connections.entrance import Channel, Entrance
+    from engine.connections.session import Shell
+
+KILL_TIME = 5.0
 """Seconds to wait for the word that an overdue command was ended."""
 
 
@@ -27,13 +30,24 @@ class RemoteCommand:
     Args:
         sessions: of the account that it runs as.
         outputs: takes what it writes.
+        marker: what its streams begin with, if not with one made here.
+        end_all: ends what it has started on the host, and says whether that is known to be gone;
+            None for its process group.
     """
 
-    def __init__(self, sessions: Entrance, outputs: Outputs | None = None) -> None:
+    def __init__(
+        self,
+        sessions: Entrance,
+        outputs: Outputs | None = None,
+        *,
+        marker: str = "",
+        end_all: Callable[[], bool] | None = None,
+    ) -> None:
         """Nothing is sent yet."""
         self._sessions = sessions
         self._outputs = outputs or Outputs()
-        self._marker = secrets.token_hex(12)
+        self._marker = marker or secrets.token_hex(12)
+        self._end_all = end_all or (lambda: end_group(self._sessions, self._pid))
         self._heard = threading.Event()
         self._group: int | None = None
         self._stdout = Marked(self._marker, self._outputs.stdout)
@@ -58,11 +72,11 @@ class RemoteCommand:
         entered = self._sessions.enter(self._stdout, self._stderr, deadline, line=line)
         channel, self._group = entered.channel, entered.group
         try:
-            if not (
-                self._send(channel, stdin, deadline)
-                and self._await(channel, entered.ended, deadline)
-            ):
-                raise overdue(self._sessions, self._outputs, self._pid, timeout)
+            in_time = self._send(channel, stdin, deadline) and self._await(
+                channel, entered.ended, deadline
+            )
+            if not in_time:
+                raise overdue(self._outputs, timeout, ended=self._end_all())
             status = status_of(channel, self._sessions)
         finally:
             self._heard.set()
@@ -89,7 +103,7 @@ class RemoteCommand:
 
     def end(self) -> None:
         """End the command from another thread, and wait a moment until `run` has heard of it."""
-        if end_group(self._sessions, self._pid):
+        if self._end_all():
             self._heard.wait(LINGER)
 
 
@@ -114,15 +128,22 @@ def finished(status: int, outputs: Outputs, started: float) -> Finished:
     return Finished(status, outputs.stdout.output(), outputs.stderr.output(), seconds)
 
 
-def overdue(
-    sessions: Entrance, outputs: Outputs, pid: int | None, timeout: float
-) -> DeadlineExceeded:
-    """End a command whose time is over; the error says what is known of it."""
-    outcome = "it was ended" if end_group(sessions, pid) else "whether it has ended is not known"
+def overdue(outputs: Outputs, timeout: float, *, ended: bool) -> DeadlineExceeded:
+    """The error of a command whose time was over; it says what is known of it."""
+    outcome = "it was ended" if ended else "whether it has ended is not known"
     return DeadlineExceeded(
         f"not done within {round(timeout, 2):g} s; {outcome}",
         {"stdout": outputs.stdout.output().text, "stderr": outputs.stderr.output().text},
     )
+
+
+def end_each(running: Sequence[RemoteCommand | Shell]) -> None:
+    """End commands from another thread, all at once, and wait until that is done."""
+    ending = [threading.Thread(target=remote.end) for remote in running]
+    for thread in ending:
+        thread.start()
+    for thread in ending:
+        thread.join()
 
 
 def end_group(sessions: Entrance, pid: int | None) -> bool:
@@ -132,5 +153,5 @@ def end_group(sessions: Entrance, pid: int | None) -> bool:
         return False
     with contextlib.suppress(HostError):
         script = Script(shells.KILL, (str(pid),))
-        return RemoteCommand(sessions).run(script, b"", _KILL_TIME).status == 0
+        return RemoteCommand(sessions).run(script, b"", KILL_TIME).status == 0
     return False

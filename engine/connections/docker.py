@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import docker
 from docker.errors import DockerException
 from docker.transport import UnixHTTPAdapter
 
-from engine.connections.base import Unix
+from engine.connections.base import Pipe, Unix
 from engine.errors import DialRefused
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from engine.connections.base import Connection
+    from engine.connections.base import Address, Connection
+
+USUAL = "/var/run/docker.sock"
 
 
 def open_client(connection: Connection, socket: str, *, timeout: float) -> docker.DockerClient:
@@ -23,13 +26,13 @@ def open_client(connection: Connection, socket: str, *, timeout: float) -> docke
 
     Args:
         connection: of the host.
-        socket: the engine's, as the host sees it.
+        socket: the engine's, as the host sees it; the usual one is a Windows host's usual pipe.
         timeout: seconds for each request.
 
     Raises:
         DialRefused: there is no engine at that socket, or no right to it.
     """
-    forward = connection.forward(Unix(socket), timeout=timeout)
+    forward = connection.forward(_address(connection, socket), timeout=timeout)
     path = forward.__enter__()
     seconds = math.ceil(timeout)
     try:
@@ -44,6 +47,15 @@ def open_client(connection: Connection, socket: str, *, timeout: float) -> docke
     client.api.get_adapter("http+docker://").close()
     client.api.mount("http+docker://", _OnePool(path, seconds, forward))
     return client
+
+
+def _address(connection: Connection, socket: str) -> Address:
+    pipe = re.fullmatch(r"(?:npipe:)?[/\\]{2,4}\.[/\\]pipe[/\\](.+)", socket)
+    if pipe:
+        return Pipe(pipe[1])
+    if socket == USUAL and connection.platform.family == "windows":
+        return Pipe("docker_engine")
+    return Unix(socket)
 
 
 class _OnePool(UnixHTTPAdapter):

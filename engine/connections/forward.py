@@ -57,18 +57,22 @@ class Forward:
         return path
 
     def _listen(self) -> str:
-        if not hasattr(socket, "AF_UNIX"):
-            raise OSError("Python has no unix sockets on this system")
+        self._listener = unix_socket()
+        try:
+            return self._bind()
+        except OSError:
+            self._listener.close()
+            raise
+
+    def _bind(self) -> str:
         sweep(Path(tempfile.gettempdir()))
         # mkdtemp's mode is 0700: nobody else on the controller can speak through the link.
         self._directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._claim = _locked(self._directory)
         path = str(self._directory / SOCKET_NAME)
-        self._listener = socket.socket(socket.AF_UNIX)
         try:
             self._listener.bind(path)
         except OSError:
-            self._listener.close()
             self._remove()
             raise
         self._listener.listen(64)
@@ -116,6 +120,17 @@ class Forward:
     def _join(self, accepted: socket.socket, far: End) -> None:
         self._streams.add(accepted)
         join(accepted, far)
+
+
+def unix_socket() -> socket.socket:
+    """A unix socket that is connected to nothing yet.
+
+    Raises:
+        OSError: there are none here.
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError("Python has no unix sockets on this system")
+    return socket.socket(socket.AF_UNIX)
 
 
 def sweep(directory: Path) -> None:

@@ -99,12 +99,13 @@ def _open(
     if settings.kind == "local":
         from engine.connections.local import LocalConnection
 
-        return LocalConnection(ladders)
+        return LocalConnection(ladders, settings.shell)
     from engine.connections.handshake import connect
     from engine.connections.ssh import SshConnection
 
     link = connect(settings, credentials, reach)
-    return SshConnection(link, f"{settings.user}@{settings.address}", ladders)
+    where = f"{settings.user}@{settings.address}"
+    return SshConnection(link, where, ladders, settings.shell)
 
 
 class LazyConnection:

@@ -6,15 +6,13 @@ import contextlib
 import os
 import platform as machine
 import secrets
-import signal
 import socket
-import subprocess
-import threading
-import time
+import tempfile
 import weakref
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from engine.connections import bridge, shells
 from engine.connections.base import (
@@ -26,14 +24,16 @@ from engine.connections.base import (
     Pipe,
     Platform,
     Script,
+    ShellType,
     Tcp,
     Unix,
     shown,
 )
 from engine.connections.become import Ladders
-from engine.connections.forward import Forward
+from engine.connections.forward import Forward, unix_socket
+from engine.connections.local_processes import Process, start
 from engine.connections.local_sessions import LocalSessions
-from engine.connections.output import LINGER, Keeper, Outputs
+from engine.connections.output import Keeper, Outputs
 from engine.connections.pumps import join
 from engine.connections.runner import Runner
 from engine.errors import DeadlineExceeded, DialRefused, HostError
@@ -43,22 +43,23 @@ if TYPE_CHECKING:
 
     from engine.connections.entrance import Entrance
 
-GRACE = 1.0
-"""Seconds between TERM and KILL."""
-
-_CHUNK = 64 * 1024
-
 
 class LocalConnection:
-    """Runs commands on the controller and dials from it."""
+    """Runs commands on the controller and dials from it.
+
+    Args:
+        ladders: to other accounts.
+        shell: what scripts are written in, on Windows; None for cmd.
+    """
 
     alive = True
 
-    def __init__(self, ladders: Ladders | None = None) -> None:
+    def __init__(self, ladders: Ladders | None = None, shell: ShellType | None = None) -> None:
         """Nothing runs yet."""
+        self._shell = shell
         self._sessions = LocalSessions()
         self._runner = Runner(self._sessions, ladders or Ladders())
-        self._running: weakref.WeakSet[_Running] = weakref.WeakSet()
+        self._running: weakref.WeakSet[Process] = weakref.WeakSet()
         self._dialled: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     @cached_property
@@ -69,7 +70,7 @@ class LocalConnection:
         windows = system == "Windows"
         return Platform(
             family=families.get(system, "posix"),  # type: ignore[arg-type]
-            shell="cmd" if windows else "sh",
+            shell=(self._shell or "cmd") if windows else "sh",
             machine=machine.machine(),
             user=_user_name(),
             uid=None if windows else os.geteuid(),
@@ -90,27 +91,42 @@ class LocalConnection:
         other = self._other(become)
         if other is not None:
             return self._runner.run(command, stdin, timeout, outputs, other)
-        started = time.monotonic()
+        if self.platform.family == "windows":
+            return self._run_on_windows(command, stdin, timeout, outputs)
         argv, data = _prepare(command, stdin)
+        return self._run(argv, data, command, timeout, outputs)
+
+    def _run_on_windows(
+        self, command: Argv | Script, stdin: bytes, timeout: float, outputs: Outputs
+    ) -> Finished:
+        from engine.connections.windows.orders import local
+
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+            made = local(command, Path(directory), self.platform.shell)
+            for path, data in made.files.items():
+                path.write_bytes(data)
+            told = replace(command, env={**command.env, **made.env})
+            return self._run(made.argv, stdin, told, timeout, outputs)
+
+    def _run(
+        self,
+        argv: str | list[str],
+        data: bytes,
+        command: Argv | Script,
+        timeout: float,
+        outputs: Outputs,
+    ) -> Finished:
+        cwd = Path.home() / (command.cwd or "")
         try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=Path.home() / (command.cwd or ""),
-                env={**os.environ, **command.env},
-                start_new_session=True,
-            )
+            process = Process(argv, data, outputs, cwd=cwd, env=command.env)
         except OSError as error:
             status = 127 if isinstance(error, FileNotFoundError) else 126
             said = f"{error.filename}: {error.strerror}\n".encode()
             stderr = Keeper()
             stderr.feed(said)
             return Finished(status, Keeper().output(), stderr.output(), 0.0)
-        running = _Running(process, data, outputs)
-        self._running.add(running)  # before its first output is heard: it can be interrupted now
-        return running.finish(started, timeout)
+        self._running.add(process)  # before its first output is heard: it can be interrupted now
+        return process.finish(timeout)
 
     def dial(
         self, address: Address, *, timeout: float, become: Become | None = None
@@ -174,7 +190,7 @@ class LocalConnection:
         for stream in list(self._dialled):
             with contextlib.suppress(OSError):
                 stream.shutdown(socket.SHUT_RDWR)
-        ending = [_start(running.end) for running in list(self._running)]
+        ending = [start(running.end) for running in list(self._running)]
         self._runner.end()
         self._sessions.close()
         for thread in ending:
@@ -221,7 +237,7 @@ def _dial(address: Address, timeout: float) -> socket.socket:
         case Tcp(host, port):
             return socket.create_connection((host, port), timeout=timeout)
         case Unix(path):
-            dialled = socket.socket(socket.AF_UNIX)
+            dialled = unix_socket()
             dialled.settimeout(timeout)
             try:
                 dialled.connect(path)
@@ -229,92 +245,5 @@ def _dial(address: Address, timeout: float) -> socket.socket:
                 dialled.close()
                 raise
             return dialled
-        case Pipe(name):
-            raise OSError(f"named pipe {name}: not supported yet")
-
-
-class _Running:
-    """A started process: its streams are pumped by threads, so that none can block another."""
-
-    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, outputs: Outputs) -> None:
-        self._process = process
-        self._stdin = stdin
-        self._ended = threading.Event()
-        self.stdout = outputs.stdout
-        self.stderr = outputs.stderr
-
-    def _pump(self) -> list[threading.Thread]:
-        """Start all that flows; returns the threads that read."""
-        process = self._process
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdin is not None
-        readers = [
-            _start(_drain, process.stdout, self.stdout),
-            _start(_drain, process.stderr, self.stderr),
-        ]
-        if self._stdin:
-            _start(_feed, process.stdin, self._stdin)
-        else:
-            process.stdin.close()
-        _start(self._wait)
-        return readers
-
-    def _wait(self) -> None:
-        self._process.wait()
-        self._ended.set()
-
-    def finish(self, started: float, timeout: float) -> Finished:
-        """Wait for the end, or bring it about at the deadline."""
-        deadline = started + timeout
-        readers = self._pump()
-        if not self._ended.wait(max(0.0, deadline - time.monotonic())):
-            self._kill()
-            found = {"stdout": self.stdout.output().text, "stderr": self.stderr.output().text}
-            raise DeadlineExceeded(f"not done within {round(timeout, 2):g} s; it was ended", found)
-        # A child that it left behind may hold the output open, and then still write to it unread.
-        linger = min(deadline, time.monotonic() + LINGER)
-        for reader in readers:
-            reader.join(max(0.0, linger - time.monotonic()))
-        return Finished(
-            status=self._process.returncode,
-            stdout=self.stdout.output(),
-            stderr=self.stderr.output(),
-            seconds=time.monotonic() - started,
-        )
-
-    def end(self) -> None:
-        """End the process from another thread; `finish` returns then. Ended ones are left alone."""
-        if not self._ended.is_set():
-            self._kill()
-
-    def _kill(self) -> None:
-        if not hasattr(os, "killpg"):
-            self._process.kill()
-            return
-        group = self._process.pid
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGTERM)
-            until = time.monotonic() + GRACE
-            while time.monotonic() < until:
-                os.killpg(group, 0)  # raises when the last of the group is gone
-                time.sleep(0.02)
-            os.killpg(group, signal.SIGKILL)
-        self._ended.wait(GRACE)
-
-
-def _start(target: object, *arguments: object) -> threading.Thread:
-    thread = threading.Thread(target=target, args=arguments, daemon=True)  # type: ignore[arg-type]
-    thread.start()
-    return thread
-
-
-def _drain(stream: IO[bytes], keeper: Keeper) -> None:
-    with stream:
-        while data := os.read(stream.fileno(), _CHUNK):
-            keeper.feed(data)
-
-
-def _feed(stream: IO[bytes], data: bytes) -> None:
-    with contextlib.suppress(OSError), stream:  # it need not read what it was given
-        stream.write(data)
+        case Pipe(_):
+            raise OSError("from the controller itself quell dials no named pipes")

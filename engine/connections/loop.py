@@ -117,7 +117,8 @@ def order(command: Argv | Script, key: str, mark: str) -> bytes:
     Raises:
         HostError: it cannot be said to a shell.
     """
-    kind = "argv" if isinstance(command, Argv) else "script"
+    replaced = isinstance(command, Argv) or command.executable is not None
+    kind = "argv" if replaced else "script"
     return f"{key} {mark} {kind}\n".encode() + shells.on_stdin(shells.program(command), b"")
 
 

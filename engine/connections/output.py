@@ -119,10 +119,12 @@ class Marked:
     Args:
         marker: unguessable, followed by the command's process id on the same line.
         sink: is fed the rest. A stream that never had the marker is all output.
+        hold: whether such a stream is kept back until somebody has looked at it.
     """
 
-    def __init__(self, marker: str, sink: Sink) -> None:
+    def __init__(self, marker: str, sink: Sink, *, hold: bool = False) -> None:
         """Wait for the marker."""
+        self._hold = hold
         self._marker = marker.encode() + b" "
         self._sink = sink
         self._pending: bytes | None = b""
@@ -144,6 +146,16 @@ class Marked:
 
     def finish(self) -> None:
         """The stream ended."""
+        if not self._hold:
+            self.release()
+
+    @property
+    def held(self) -> bytes:
+        """What has come of a stream that had no marker yet."""
+        return self._pending or b""
+
+    def release(self) -> None:
+        """It is output after all."""
         if self._pending:
             self._pass_on(self._pending)
 

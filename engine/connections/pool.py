@@ -47,7 +47,7 @@ class Shells:
         timeout: float,
         *,
         entrance: Entrance | None = None,
-        before: str = "",
+        ask: bool = False,
     ) -> Finished:
         """Run a command in a shell.
 
@@ -56,9 +56,10 @@ class Shells:
             outputs: takes what it writes.
             timeout: seconds.
             entrance: of the account that it runs as; the login's unless given.
-            before: a line for the account's own shell, if one must be opened for this.
+            ask: whether the account's own shell says what it is, if one must be opened for this.
 
         Raises:
+            OnWindows: it is none of a Unix. The command was not begun.
             NoShell: the account has none as we need it. It was not begun, and none is tried again.
             DeadlineExceeded: also where none became free in time; then it was not begun either.
             HostError: as `Connection.run`.
@@ -66,7 +67,7 @@ class Shells:
         deadline = time.monotonic() + timeout
         entrance = entrance or self._sessions
         while True:
-            shell = self._take(entrance, before, deadline)
+            shell = self._take(entrance, deadline, ask=ask)
             try:
                 return shell.run(command, outputs, max(0.01, deadline - time.monotonic()))
             except SessionRefused:
@@ -78,12 +79,12 @@ class Shells:
             finally:
                 self._give_back(shell)
 
-    def _take(self, entrance: Entrance, before: str, deadline: float) -> Shell:
+    def _take(self, entrance: Entrance, deadline: float, *, ask: bool) -> Shell:
         with self._changed:
             while entrance not in self._without:
                 shell = self._idle_one(entrance)
                 if shell is None and len(self._busy) < self._limit:
-                    shell = Shell(entrance, before)
+                    shell = Shell(entrance, ask=ask)
                 if shell is not None:
                     self._busy.add(shell)
                     return shell
@@ -133,8 +134,9 @@ class Shells:
 
     @property
     def proven(self) -> bool:
-        """Whether one of the login account waits for a command."""
-        return any(shell.runs_as(self._sessions) for shell in list(self._idle))
+        """Whether there is one that has begun its work."""
+        with self._changed:
+            return any(shell.begun for shell in (*self._idle, *self._busy, *self._left))
 
     def spare(self) -> bool:
         """Give up one that is not in use, for a session that is; False if there is none."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from engine.connections.base import Address, Connection
 
 
+USUAL = "/var/run/postgresql"
+
+
 class Session(psycopg.Connection[dict[str, Any]]):
     """A connection that takes its way to the server down with it."""
 
@@ -47,7 +50,8 @@ def open_session(
         database: its name.
         user: the role.
         password: for it; None where the server asks for none.
-        host: a directory with the server's unix socket, or a name, as the host sees it.
+        host: a directory with the server's unix socket, or a name, as the host sees it. The usual
+            directory is `localhost` on a Windows host.
         port: the server's.
         timeout: seconds for the connect.
 
@@ -56,6 +60,8 @@ def open_session(
         ModuleFailed: the server refused us, in its own words.
         DeadlineExceeded: it did not answer in time.
     """
+    if host == USUAL and connection.platform.family == "windows":
+        host = "localhost"
     unix = host.startswith("/")
     address: Address = Unix(f"{host}/.s.PGSQL.{port}") if unix else Tcp(host, port)
     forward = connection.forward(address, timeout=timeout)

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from engine.connections import files
 from engine.connections.ascent import Ascent
 from engine.connections.become import needed
-from engine.connections.command import RemoteCommand
+from engine.connections.command import RemoteCommand, end_each
 from engine.connections.output import Outputs
 from engine.connections.pool import Shells
-from engine.connections.session import NoShell, Shell
+from engine.connections.session import NoShell
 
 if TYPE_CHECKING:
     from engine.connections.base import Argv, Become, Finished, Platform, Script
     from engine.connections.become import Ladders
     from engine.connections.entrance import Entrance, Login
+    from engine.connections.session import Shell
 
 
 class Runner:
@@ -57,6 +58,8 @@ class Runner:
         timeout: float,
         outputs: Outputs,
         entrance: Entrance,
+        *,
+        ask: bool = False,
     ) -> Finished:
         """Run a command to its end; raises as `Connection.run`.
 
@@ -66,10 +69,11 @@ class Runner:
             timeout: seconds.
             outputs: takes what it writes.
             entrance: of the account that it runs as.
+            ask: as `Shells.run`, which may then raise OnWindows.
         """
         if not stdin:
             with contextlib.suppress(NoShell):
-                return self.shells.run(command, outputs, timeout, entrance=entrance)
+                return self.shells.run(command, outputs, timeout, entrance=entrance, ask=ask)
         remote = RemoteCommand(entrance, outputs)
         with self._lock:
             self._running.add(remote)
@@ -96,8 +100,4 @@ class Runner:
         """End all commands from another thread, and wait until that is done."""
         with self._lock:
             running: list[RemoteCommand | Shell] = [*self._running, *self.shells.busy()]
-        ending = [threading.Thread(target=remote.end) for remote in running]
-        for thread in ending:
-            thread.start()
-        for thread in ending:
-            thread.join()
+        end_each(running)

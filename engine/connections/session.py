@@ -9,13 +9,14 @@ import time
 from typing import TYPE_CHECKING
 
 from engine.connections import loop, shells
+from engine.connections import platform as platforms
 from engine.connections.command import end_group, finished, overdue, status_of
 from engine.connections.entrance import exit_status, send
 from engine.connections.output import LINGER, Framed, Marked, Outputs
 from engine.errors import LinkLost
 
 if TYPE_CHECKING:
-    from engine.connections.base import Argv, Finished, Script
+    from engine.connections.base import Argv, Finished, Platform, Script
     from engine.connections.entrance import Channel, Entrance
 
 _NONCE = 8
@@ -29,26 +30,41 @@ class NoShell(Exception):
     """Our loop found that it cannot do its work on this host; the command was not begun."""
 
 
+class OnWindows(Exception):
+    """The account's own shell is that of a Windows host; the command was not begun.
+
+    Args:
+        platform: what the host says of itself.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        """Keep it."""
+        super().__init__()
+        self.platform = platform
+
+
 class Shell:
     """One shell on the host, which runs one command after the other.
 
     Args:
         sessions: of the account that its commands run as.
-        before: a line for the account's own shell, run before ours takes its place.
+        ask: whether the account's own shell is to say first what it is.
     """
 
-    def __init__(self, sessions: Entrance, before: str = "") -> None:
+    def __init__(self, sessions: Entrance, *, ask: bool = False) -> None:
         """Nothing is opened before the first command."""
         self._sessions = sessions
-        self._line = before + shells.LOGIN_LINE
+        self._line = shells.LOGIN_LINE
+        if ask:
+            self._line = f"{platforms.BEFORE}{self._line}{platforms.AFTER}"
         self._key = secrets.token_hex(_NONCE)
         self._marker = secrets.token_hex(_NONCE)
         self._woken = threading.Event()
         self._heard = threading.Event()
         self._out = Framed(loop.READY, self._wake)
         self._err = Framed(b"", self._wake)
-        self._stdout = Marked(self._marker, self._out)
-        self._stderr = Marked(self._marker, self._err)
+        self._stdout = Marked(self._marker, self._out, hold=True)
+        self._stderr = Marked(self._marker, self._err, hold=True)
         self._streams_ended = threading.Event()
         self._channel: Channel | None = None
         self._group: int | None = None
@@ -63,6 +79,7 @@ class Shell:
 
         Raises:
             NoShell: none is to be had; the command was not begun.
+            OnWindows: the host is none that has such a shell; the command was not begun.
             SessionRefused, Unreachable: nothing was sent.
             LinkLost: the link or the shell died under it.
             DeadlineExceeded: the time was over; the command was ended.
@@ -78,7 +95,7 @@ class Shell:
             self._begin(mark.encode(), outputs)
             in_time = send(channel, opening + data, deadline) and self._await(outputs, deadline)
             if not in_time:
-                raise overdue(self._sessions, outputs, self._pid, timeout)
+                raise overdue(outputs, timeout, ended=end_group(self._sessions, self._pid))
             return finished(self._status(channel), outputs, started)
         finally:
             self._out.leave()
@@ -128,7 +145,8 @@ class Shell:
             self.usable = not (end.last or stray)
             return end.status
         if self._pid is None:
-            return status_of(channel, self._sessions)  # of what the account ran in our place
+            self._in_our_place()
+            return status_of(channel, self._sessions)
         status = exit_status(channel)
         if status is None:
             raise self._sessions.lost()
@@ -141,9 +159,22 @@ class Shell:
             f"whether it took effect is not known"
         )
 
+    def _in_our_place(self) -> None:
+        """The account ran something else: it is all that there is, unless it asks for cmd."""
+        windows = platforms.windows_of(self._stdout.held.decode("utf-8", "replace"))
+        if windows is not None:
+            raise OnWindows(windows)
+        self._stdout.release()
+        self._stderr.release()
+
     @property
     def _pid(self) -> int | None:
         return self._group or self._stdout.pid or self._stderr.pid
+
+    @property
+    def begun(self) -> bool:
+        """Whether the host has begun to run it: then the host is one that can."""
+        return self._pid is not None
 
     def end(self) -> None:
         """End its command from another thread, and wait a moment until `run` has heard of it."""

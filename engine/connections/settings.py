@@ -18,6 +18,8 @@ from engine.errors import InputError, Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.connections.base import ShellType
+
 CONNECT_TIMEOUT = 10.0
 """Seconds for the whole of a connect, unless something else is said."""
 
@@ -54,6 +56,7 @@ class Settings:
     Args:
         name: in the inventory; a jump host's as it is written in ProxyJump.
         kind: how it is reached.
+        shell: what scripts for it are written in; None for what its own shell reads.
         address: name or IP address that is connected to.
         port: of its SSH server.
         user: the account there.
@@ -76,6 +79,7 @@ class Settings:
 
     name: str
     kind: Kind = "ssh"
+    shell: ShellType | None = None
     address: str = ""
     port: int = 22
     user: str = ""
@@ -123,7 +127,7 @@ class Settings:
         defaults = defaults or Defaults()
         reader = Variables(host, variables)
         options = Options()
-        kind = reader.kind()
+        kind, shell = reader.kind(), reader.shell()
         name = reader.name(host)
         target = reader.name(reader.text("ansible_host", "ansible_ssh_host") or host)
         become = reader.become()
@@ -132,14 +136,15 @@ class Settings:
         if reader.problems:
             raise InputError(*reader.problems)
         if kind == "local":
-            return cls(name, kind, address=target, become=become)
+            return cls(name, kind, shell, address=target, become=become)
         _say_flags(options, defaults)
         route = _Route(configs or SshConfigs(), file, defaults.timeout)
         try:
             found = route.settings(name, target, options)
         except InputError as error:
             raise InputError(*(_of_host(host, problem) for problem in error.problems)) from None
-        return replace(found, password=password or defaults.password, become=become)
+        password = password or defaults.password
+        return replace(found, shell=shell, password=password, become=become)
 
 
 def _of_host(host: str, problem: Problem) -> Problem:

@@ -1,4 +1,4 @@
-"""The only place where a command becomes text for a shell."""
+"""The only place where a command becomes text for `sh`; `windows.orders` is that for Windows."""
 
 from __future__ import annotations
 
@@ -57,9 +57,12 @@ def program(command: Argv | Script) -> str:
     Raises:
         HostError: it cannot be said to a shell: a NUL byte, a variable's name that is none.
     """
-    lines = [f"export {_name(name)}={quote(value)}" for name, value in command.env.items()]
+    lines = [f"export {variable(name)}={quote(value)}" for name, value in command.env.items()]
     if command.cwd is not None:
         lines.append(f"cd -- {quote(command.cwd)} || exit 126")
+    if isinstance(command, Script) and command.executable is not None:
+        reader = command.executable
+        command = Argv((reader, "-c", command.text, reader, *command.args))
     words = " ".join(quote(arg) for arg in command.args)
     if isinstance(command, Argv):
         lines.append(f"exec {words}")
@@ -84,7 +87,12 @@ def on_stdin(text: str, stdin: bytes, marker: str = "") -> bytes:
     return f"{head}\n{text}\n".encode("utf-8", "surrogateescape") + stdin
 
 
-def _name(name: str) -> str:
+def variable(name: str) -> str:
+    """The name, if an environment variable can have it.
+
+    Raises:
+        HostError: none can.
+    """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise HostError(f"not an environment variable's name: {name!r}")
     return name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.connections import bridge, refusals
@@ -18,6 +19,7 @@ from engine.connections.base import (
     Pipe,
     Platform,
     Script,
+    ShellType,
     Tcp,
     Unix,
     shown,
@@ -28,9 +30,10 @@ from engine.connections.forward import Forward
 from engine.connections.output import Outputs
 from engine.connections.pumps import End, join
 from engine.connections.runner import Runner
-from engine.connections.session import NoShell
+from engine.connections.session import NoShell, OnWindows
 from engine.connections.sessions import Sessions
 from engine.connections.transport import Link, LinkDown, OpenRefused, OpenTimeout
+from engine.connections.windows.host import WindowsHost
 from engine.errors import DeadlineExceeded, DialRefused, HostError, Unreachable
 
 if TYPE_CHECKING:
@@ -51,12 +54,22 @@ class SshConnection:
         link: authenticated.
         where: `user@address`, for messages.
         ladders: the host's, with what is known of them from an earlier link.
+        shell: what scripts are written for; None for the account's own.
     """
 
-    def __init__(self, link: Link, where: str, ladders: Ladders | None = None) -> None:
+    def __init__(
+        self,
+        link: Link,
+        where: str,
+        ladders: Ladders | None = None,
+        shell: ShellType | None = None,
+    ) -> None:
         """Take over the link."""
         self._link = link
         self._where = where
+        self._shell = shell
+        self._lock = threading.Lock()
+        self._windows: WindowsHost | None = None
         self._probing = threading.Lock()
         self._platform: Platform | None = None
         self._sessions = Sessions(link, where)
@@ -79,28 +92,45 @@ class SshConnection:
 
     def _probe(self) -> Platform:
         said = ""
-        for ask in (self._ask_shell, self._ask, self._ask_again):
-            said = ask()
+        for ask in (self._ask_shell, self._ask):
+            try:
+                said = ask()
+            except OnWindows as found_there:
+                return self._on_windows(found_there.platform)
             found = platforms.read(said)
             if found is not None:
-                return found
+                return self._on_windows(found) if found.family == "windows" else found
         raise HostError(f"{self._where}: what system this is was not recognised: {said[:200]!r}")
 
     def _ask_shell(self) -> str:
         """Ask through a shell that is kept for what follows: that saves opening one for it."""
-        before = "" if self._shells.proven else platforms.BEFORE
         command = Script(platforms.POSIX)
         with contextlib.suppress(NoShell):
-            return self._shells.run(command, Outputs(), _PROBE_TIME, before=before).stdout.text
+            return self._shells.run(command, Outputs(), _PROBE_TIME, ask=self._asks).stdout.text
         return ""
+
+    @property
+    def _asks(self) -> bool:
+        """Whether the account's shell is still to say what it is."""
+        return self._shell != "sh" and not self._shells.proven
+
+    def _windows_host(self) -> WindowsHost | None:
+        """The host's Windows, if that is what it runs; asked where it is not known yet."""
+        _ = self.platform
+        return self._windows
+
+    def _on_windows(self, found: Platform) -> Platform:
+        """The host is Windows; what it says of its shell is what lines are written for."""
+        language = self._shell or found.shell
+        with self._lock:
+            if self._windows is None:
+                self._windows = WindowsHost(self._sessions, found.shell, language)
+        self._platform = replace(found, shell=language)
+        return self._platform
 
     def _ask(self) -> str:
         command = RemoteCommand(self._sessions)
         return command.run_line(platforms.PROBE, b"", _PROBE_TIME).stdout.text
-
-    def _ask_again(self) -> str:
-        command = RemoteCommand(self._sessions)
-        return command.run_line(platforms.PROBE_AGAIN, b"", _PROBE_TIME).stdout.text
 
     def run(
         self,
@@ -115,7 +145,16 @@ class SshConnection:
         """As in `Connection`."""
         entrance = self._entrance(become)
         outputs = Outputs(keep=keep, listener=listener)
-        return self._runner.run(command, stdin, timeout, outputs, entrance)
+        if stdin and self._asks:
+            self._windows_host()  # what the command reads can be sent but once
+        if self._windows is None:
+            run, asks = self._runner.run, self._asks
+            try:
+                return run(command, stdin, timeout, outputs, entrance, ask=asks)
+            except OnWindows as found:
+                self._on_windows(found.platform)
+        assert self._windows is not None
+        return self._windows.run(command, stdin, timeout, outputs)
 
     def _entrance(self, become: Become | None) -> Entrance:
         return self._runner.entrance(become, self.platform) if become else self._sessions
@@ -136,10 +175,9 @@ class SshConnection:
         return Forward(lambda: self._stream(address, timeout, become))
 
     def _stream(self, address: Address, timeout: float, become: Become | None) -> End:
-        if isinstance(address, Unix):
-            entrance = self._entrance(become)
-            if entrance is not self._sessions:
-                return bridge.stream(entrance, address.path, timeout)
+        entrance = self._entrance(become)
+        if isinstance(address, Unix) and entrance is not self._sessions:
+            return bridge.stream(entrance, address.path, timeout)
         return self._forwarded(address, timeout)
 
     def _forwarded(self, address: Address, timeout: float) -> paramiko.Channel:
@@ -153,15 +191,26 @@ class SshConnection:
                     return self._link.open(
                         "direct-streamlocal@openssh.com", path, "", 0, timeout=timeout
                     )
-                case Pipe(_):
-                    raise DialRefused(f"{shown(address)}: named pipes are not supported yet")
+                case Pipe(name):
+                    return self._pipe(name, timeout)
         except LinkDown as error:
             raise Unreachable(f"{self._where}: {error}") from error
         except OpenTimeout as error:
             raise DeadlineExceeded(f"{shown(address)}: no answer within {timeout:g} s") from error
         except OpenRefused as error:
-            why = refusals.explain(error, address, self._look)
+            why = self._why(error, address)
             raise DialRefused(f"{shown(address)}: {why}") from error
+
+    def _pipe(self, name: str, timeout: float) -> paramiko.Channel:
+        windows = self._windows_host()
+        if windows is None:
+            raise DialRefused(f"{name}: a {self.platform.family} host has no named pipes")
+        return windows.pipe(name, timeout)
+
+    def _why(self, refused: OpenRefused, address: Address) -> str:
+        if isinstance(address, Unix) and self._windows_host() is not None:
+            return "OpenSSH for Windows leads to no unix sockets"
+        return refusals.explain(refused, address, self._look)
 
     def _look(self, script: Script) -> Finished:
         return self.run(script, timeout=_PROBE_TIME)
@@ -170,15 +219,26 @@ class SshConnection:
         self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
     ) -> None:
         """As in `Connection`."""
-        self._runner.put(data, path, mode, timeout, self._entrance(become))
+        entrance = self._entrance(become)
+        windows = self._windows_host()
+        if windows is not None:
+            windows.files.put(data, path, timeout=timeout)
+        else:
+            self._runner.put(data, path, mode, timeout, entrance)
 
     def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
         """As in `Connection`."""
-        return self._runner.get(path, limit, timeout, self._entrance(become))
+        entrance = self._entrance(become)
+        windows = self._windows_host()
+        if windows is not None:
+            return windows.files.get(path, limit, timeout=timeout)
+        return self._runner.get(path, limit, timeout, entrance)
 
     def interrupt(self) -> None:
         """As in `Connection`; the streams end with the link, which is opened anew when needed."""
         self._runner.end()
+        if self._windows is not None:
+            self._windows.end()
         self._link.close()
 
     def close(self) -> None:

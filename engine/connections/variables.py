@@ -12,6 +12,7 @@ from engine.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from engine.connections.base import ShellType
     from engine.connections.ssh_options import Options
 
 Kind = Literal["ssh", "local"]
@@ -22,6 +23,13 @@ _KINDS: dict[str, Kind] = {
     "paramiko": "ssh",
     "paramiko_ssh": "ssh",
     "local": "local",
+}
+_SHELLS: dict[str, ShellType] = {
+    "sh": "sh",
+    "csh": "sh",  # whatever the account's shell is, scripts are for sh on a Unix
+    "fish": "sh",
+    "cmd": "cmd",
+    "powershell": "powershell",
 }
 _USUAL_FLAGS = ("-H", "-S", "-n")
 """Ansible's own for sudo: what they are for is done anyway."""
@@ -71,6 +79,16 @@ class Variables:
                 f"ansible_connection {text!r} is not supported", hint="there are ssh and local"
             )
         return _KINDS.get(text, "ssh")
+
+    def shell(self) -> ShellType | None:
+        """What scripts for the host are written in, if that is said."""
+        text = self.text("ansible_shell_type")
+        if text is not None and text not in _SHELLS:
+            self.problem(
+                f"ansible_shell_type {text!r} is not supported",
+                hint="there are sh, cmd and powershell",
+            )
+        return _SHELLS.get(text or "")
 
     def name(self, text: str) -> str:
         """The text, if it can be a host's name or address."""

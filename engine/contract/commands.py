@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import TYPE_CHECKING, ClassVar
 
@@ -29,6 +30,14 @@ for pattern in "$1" "$2"; do
   done
   echo "$found"
 done
+"""
+_PRESENCE_WINDOWS = """
+set found=no
+if exist "!1!" set found=yes
+echo !found!
+set found=no
+if exist "!2!" set found=yes
+echo !found!
 """
 # With an empty IFS an unquoted expansion is matched against file names and is otherwise inert.
 
@@ -105,8 +114,8 @@ class FreeCommand(Action[Ran | Presence], frozen=True, kw_only=True):
     ok_codes: tuple[int, ...] = (0,)
     probe: bool = False
 
-    def to_run(self) -> Argv | Script:
-        """What is to be run, with `env` and `chdir`."""
+    def to_run(self, target: Target) -> Argv | Script:
+        """What is to be run there, with `env` and `chdir`."""
         raise NotImplementedError
 
     def change(self) -> Change:
@@ -141,7 +150,7 @@ class FreeCommand(Action[Ran | Presence], frozen=True, kw_only=True):
         return seen.summary if isinstance(seen, Ran) else ""
 
     def _run(self, target: Target) -> Ran:
-        return Ran.of(target.run(self.to_run(), stdin=self.stdin.encode()))
+        return Ran.of(target.run(self.to_run(target), stdin=self.stdin.encode()))
 
 
 def _presence(
@@ -160,9 +169,12 @@ def _presence(
     """
     if creates is None and removes is None:
         return Presence(creates=None, removes=None)
-    if target.platform.shell != "sh":
-        raise ModuleFailed("creates and removes are not yet supported on Windows hosts")
-    finished = target.run(Script(_PRESENCE, args=(creates or "", removes or ""), cwd=cwd))
+    args = (creates or "", removes or "")
+    if target.platform.family == "windows":
+        script = Script(_PRESENCE_WINDOWS, args=args, cwd=cwd, executable="cmd")
+    else:
+        script = Script(_PRESENCE, args=args, cwd=cwd)
+    finished = target.run(script)
     answers = finished.stdout.text.split()
     if finished.status or len(answers) != 2:
         raise ModuleFailed(f"cannot look for creates or removes: {finished.stderr.text.strip()}")
@@ -170,6 +182,30 @@ def _presence(
         creates=None if creates is None else answers[0] == "yes",
         removes=None if removes is None else answers[1] == "yes",
     )
+
+
+def windows_words(line: str) -> tuple[str, ...]:
+    """The words of a command line, as a program on Windows takes them.
+
+    **Source:** `CommandLineToArgvW`: backslashes are special before a quote only.
+    """
+    words: list[str] = []
+    word: str | None = None
+    quoted = False
+    for slashes, mark in re.findall(r"(\\*)([^\\]|\Z)", line):
+        if mark in {"", " ", "\t", "\r", "\n"} and not quoted:
+            if word is not None or slashes:
+                words.append((word or "") + slashes)
+            word = None
+        elif mark == '"':
+            word = (word or "") + slashes[: len(slashes) // 2]
+            if len(slashes) % 2:
+                word += '"'
+            else:
+                quoted = not quoted
+        else:
+            word = (word or "") + slashes + mark
+    return (*words, word) if word is not None else tuple(words)
 
 
 def _signal_name(number: int) -> str:

@@ -7,40 +7,18 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
 
 from engine.connections.base import Script
-from engine.contract.change import Identity
 from engine.contract.clients import docker_client
 from engine.contract.masking import masked
-from engine.contract.powershell import ask_powershell
+from engine.contract.port_holders import COMMAND_LIMIT, PUBLISHERS, Listeners, PortHolder
+from engine.contract.windows_ports import windows_listeners
 from engine.errors import DialRefused, ModuleFailed
 
 if TYPE_CHECKING:
     from engine.connections.base import Platform
     from engine.contract.target import Target
 
-PUBLISHERS = frozenset({"docker-proxy", "dockerd"})
-"""They hold a port in a container's name."""
-COMMAND_LIMIT = 300
-"""Characters of a command line that are kept."""
-
-_LOOK_WINDOWS = """
-$found = @(Get-NetTCPConnection -State Listen -LocalPort $given.port -ErrorAction SilentlyContinue)
-$addresses = @($found | ForEach-Object {
-  if ($_.LocalAddress -match ':') { "[$($_.LocalAddress)]:$($_.LocalPort)" }
-  else { "$($_.LocalAddress):$($_.LocalPort)" }
-} | Sort-Object -Unique)
-$processes = @($found | ForEach-Object { $_.OwningProcess } | Sort-Object -Unique | ForEach-Object {
-  $process = Get-CimInstance Win32_Process -Filter "ProcessId=$_"
-  $start = ''
-  if ($process.CreationDate) { $start = $process.CreationDate.ToUniversalTime().ToString('o') }
-  @{ pid = [int]$_; parent = [int]$process.ParentProcessId; name = [string]$process.Name
-     user = ''; start = $start; command = [string]$process.CommandLine }
-})
-@{ addresses = $addresses; processes = $processes; hidden = @(); ancestors = @() } |
-  ConvertTo-Json -Depth 3 -Compress
-"""
 _START_LINUX = """start_of() {
   stat=
   { while IFS= read -r line; do stat="$stat $line"; done <"/proc/$1/stat"; } 2>/dev/null
@@ -55,8 +33,6 @@ _START_ELSEWHERE = """start_of() {
   esac
 }
 """
-
-
 # $1 port, $2 the port in hexadecimal. ss only narrows down where to look: a process may call
 # itself anything, so what counts is the socket's inode among its descriptors. Names of files and
 # arguments are others' to choose too: -q and tr take the newlines out of them.
@@ -117,50 +93,6 @@ done
 """
 
 
-class PortHolder(Struct, frozen=True, kw_only=True):
-    """A process that listens.
-
-    Args:
-        pid: its number.
-        start: when it began: clock ticks since boot on Linux, a date elsewhere. With the pid it
-            is the process's identity.
-        name: what the kernel calls it.
-        user: its account, by name where the host knows one.
-        parent: its parent's pid.
-        command: its command line, the first 300 characters; passwords are masked.
-    """
-
-    pid: int
-    start: str
-    name: str
-    user: str
-    parent: int
-    command: str
-
-    @property
-    def identity(self) -> Identity:
-        """The pid with the start time."""
-        return Identity("process", self.name, {"pid": self.pid, "start": self.start})
-
-
-class Listeners(Struct, frozen=True, kw_only=True):
-    """Who listens on the port.
-
-    Args:
-        addresses: that are listened on.
-        processes: that hold the sockets.
-        hidden: the owners' uids of sockets whose process cannot be seen; -1: not even that.
-        ancestors: pids from the shell that looked up to the first process.
-        container: that Docker publishes on the port; empty if none is known.
-    """
-
-    addresses: list[str]
-    processes: list[PortHolder]
-    hidden: list[int]
-    ancestors: list[int]
-    container: str = ""
-
-
 def start_of(platform: Platform) -> str:
     """A function for `sh`: `start_of PID` puts into `start` when that process began.
 
@@ -175,17 +107,20 @@ def listeners(target: Target, port: int) -> Listeners:
     Raises:
         ModuleFailed: it cannot be seen.
     """
-    family = target.platform.family
-    if family == "windows":
-        return ask_powershell(target, _LOOK_WINDOWS, Listeners, port=port)
-    text = _LOOK_LINUX if family == "linux" else _START_ELSEWHERE + _LOOK_ELSEWHERE
-    finished = target.run(Script(text, args=(str(port), f"{port:04X}")))
-    if finished.status:
-        raise ModuleFailed(f"cannot look for listeners: {finished.stderr.text.strip()}")
-    seen = parse(finished.stdout.text)
+    windows = target.platform.family == "windows"
+    seen = windows_listeners(target, port) if windows else _unix_listeners(target, port)
     if any(process.name in PUBLISHERS for process in seen.processes):
         return msgspec.structs.replace(seen, container=_published(target, port))
     return seen
+
+
+def _unix_listeners(target: Target, port: int) -> Listeners:
+    linux = target.platform.family == "linux"
+    text = _LOOK_LINUX if linux else _START_ELSEWHERE + _LOOK_ELSEWHERE
+    finished = target.run(Script(text, args=(str(port), f"{port:04X}")))
+    if finished.status:
+        raise ModuleFailed(f"cannot look for listeners: {finished.stderr.text.strip()}")
+    return parse(finished.stdout.text)
 
 
 def why_hidden(target: Target, port: int, seen: Listeners) -> str:

@@ -7,11 +7,13 @@ import pytest
 from engine.connections.base import Platform
 from engine.connections.platform import read
 
-LINUX = "QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%::OS\nLinux x86_64\n0\nroot\nQUELL3:/bin/bash\n"
-MACOS = "QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%:\nDarwin arm64\n501\nops\nQUELL3:/bin/zsh\n"
-BSD = "QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%:\nFreeBSD amd64\n1001\nops\nQUELL3:/bin/sh\n"
-CMD = "QUELL1:Windows_NT:AMD64:$env:OS ; uname -sm; id -u; id -un; echo QUELL3:$SHELL\r\n"
-POWERSHELL = "QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%:Windows_NT\r\nQUELL3:\r\n"
+ASKED = "QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%:%USERNAME%:"
+LINUX = f"{ASKED}/root\nLinux x86_64\n0\nroot\nQUELL3:\n"
+MACOS = f"{ASKED}/Users/ops\nDarwin arm64\n501\nops\nQUELL3:\n"
+BSD = f"{ASKED}/home/ops\nFreeBSD amd64\n1001\nops\nQUELL3:\n"
+CMD = "QUELL1:Windows_NT:AMD64:Dr. Who:$HOME ; exec /bin/sh -c 'read -r _m _c\r\n"
+POWERSHELL = f"{ASKED}C:\\Users\\ops\r\nQUELL2\r\nARM64\r\nops\r\n"
+POWERSHELL_CUT = f"{ASKED}C:\\Users\\ops\r\n"
 
 
 @pytest.mark.parametrize(
@@ -21,8 +23,9 @@ POWERSHELL = "QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%:Windows_NT\r\nQUELL3:\r\n"
         ("Last login: today\nwelcome\n" + LINUX, Platform("linux", "sh", "x86_64", "root", 0)),
         (MACOS, Platform("macos", "sh", "arm64", "ops", 501)),
         (BSD, Platform("posix", "sh", "amd64", "ops", 1001)),
-        (CMD, Platform("windows", "cmd", "AMD64", "", None)),
-        (POWERSHELL, Platform("windows", "powershell", "AMD64", "", None)),
+        (CMD, Platform("windows", "cmd", "AMD64", "Dr. Who", None)),
+        (POWERSHELL, Platform("windows", "powershell", "ARM64", "ops", None)),
+        (POWERSHELL_CUT, Platform("windows", "powershell", "", "", None)),
         ("This account is currently not available.\n", None),
         ("", None),
     ],

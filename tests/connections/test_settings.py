@@ -143,3 +143,18 @@ def test_a_password_is_never_shown() -> None:
     settings = Settings.from_variables("app1", {"ansible_password": "hunter2"})
     assert "hunter2" not in repr(settings)
     assert "hunter2" not in repr(Defaults(password="hunter2"))
+
+
+@pytest.mark.parametrize(
+    ("said", "shell"), [("sh", "sh"), ("fish", "sh"), ("cmd", "cmd"), ("powershell", "powershell")]
+)
+def test_what_scripts_are_written_in_can_be_said(said: str, shell: str) -> None:
+    for kind in ("ssh", "local"):
+        variables = {"ansible_shell_type": said, "ansible_connection": kind}
+        assert Settings.from_variables("app1", variables).shell == shell
+    assert Settings.from_variables("app1", {}).shell is None
+
+
+def test_an_unknown_shell_type_is_refused() -> None:
+    with pytest.raises(InputError, match="ansible_shell_type 'tclsh' is not supported"):
+        Settings.from_variables("app1", {"ansible_shell_type": "tclsh"})

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.connections import platform as platforms
 from engine.connections import shells
 from engine.connections.base import Argv, Script
 
@@ -40,6 +41,18 @@ def test_any_login_shell_starts_the_reader(shell: str) -> None:
     assert marker.startswith(b"m4rk ")
     assert done.stderr == marker + b"\n"
     assert rest == b"given\na b 1\n"
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "/bin/busybox sh"])
+def test_a_login_shell_that_is_asked_what_it_is_starts_the_reader_too(shell: str) -> None:
+    line = f"{platforms.BEFORE}{shells.LOGIN_LINE}{platforms.AFTER}"
+    data = shells.on_stdin("echo done", b"", "m4rk")
+    done = subprocess.run([*shell.split(), "-c", line], input=data, capture_output=True, check=True)
+    asked, marker, rest = done.stdout.split(b"\n", 2)
+    assert asked.startswith(b"QUELL1:%OS%:%PROCESSOR_ARCHITECTURE%:%USERNAME%:")
+    assert marker.startswith(b"m4rk ")
+    assert rest == b"done\n"
+    assert "$env" not in line  # tcsh would not begin such a line
 
 
 def test_the_login_line_has_nothing_that_other_shells_read_otherwise() -> None:

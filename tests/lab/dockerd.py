@@ -24,12 +24,18 @@ def cgroup(machine: Namespace) -> str:
     return f"quell-{os.getpid()}-{machine.name}"
 
 
-def start_dockerd(machine: Namespace) -> None:
-    """Start the engine and import the image; returns when both are there."""
+def start_dockerd(machine: Namespace, *listen: str) -> None:
+    """Start the engine and import the image; returns when both are there.
+
+    Args:
+        machine: where.
+        listen: where it listens besides its socket, as `dockerd -H`.
+    """
     need("dockerd", "docker", "iptables", "busybox")
     machine.exec(["mkdir", "-p", "/srv/docker"], check=True)
     argv = ["dockerd", "--data-root", "/srv/docker/data", "--exec-root", "/run/docker"]
     argv += ["--pidfile", "/run/docker.pid", "-H", f"unix://{SOCKET}"]
+    argv += [option for address in listen for option in ("-H", address)]
     argv += ["--cgroup-parent", f"/{cgroup(machine)}"]
     process = machine.start(["sh", "-c", f'exec "$@" >{_LOG} 2>&1', "sh", *argv])
     until = time.monotonic() + 60

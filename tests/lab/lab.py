@@ -24,7 +24,7 @@ class Host(Namespace):
 
     Args:
         name: `h1`.
-        number: 0 or 1; with our pid it makes the subnet.
+        number: 0 to 7, of all that are up at once; with our pid it makes the subnet.
         client: whose key it lets in.
         known_hosts: the file that its host keys are added to.
 
@@ -33,13 +33,14 @@ class Host(Namespace):
 
     port = 22
     user = "root"
+    docker_listens: tuple[str, ...] = ()
 
     def __init__(self, name: str, number: int, client: ClientKey, known_hosts: Path) -> None:
         super().__init__(name)
         try:
             self.key_path = client.path
             self.known_hosts = known_hosts
-            base = 8 * (os.getpid() % 2**20) + 4 * number
+            base = 32 * (os.getpid() % 2**18) + 4 * number
             prefix = f"10.{128 + (base >> 16)}.{base >> 8 & 255}"
             self.address = f"{prefix}.{(base & 255) + 2}"
             self.gateway = f"{prefix}.{(base & 255) + 1}"
@@ -74,7 +75,7 @@ class Host(Namespace):
         """Start the Docker engine unless it runs; its image is `lab:1`."""
         with self._lock:
             if "dockerd" not in self._running:
-                start_dockerd(self)
+                start_dockerd(self, *self.docker_listens)
                 self._running.add("dockerd")
 
     def psql(self, sql: str, *, database: str = DATABASE) -> str:
@@ -100,7 +101,7 @@ class Lab:
         self.directory = Path(tempfile.mkdtemp(prefix=f"quell-lab-{os.getpid()}-"))
         self.hosts: list[Host] = []
         try:
-            client = make_key(self.directory / "id_ed25519")
+            client = self.client = make_key(self.directory / "id_ed25519")
             known_hosts = self.directory / "known_hosts"
             for number, name in enumerate(("h1", "h2")):
                 self.hosts.append(Host(name, number, client, known_hosts))

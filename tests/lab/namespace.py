@@ -44,6 +44,8 @@ _PACKAGES = {
     "su": "util-linux",
     "chpasswd": "passwd",
     "ssh-keygen": "openssh-client",
+    "wine": "wine",
+    "x86_64-w64-mingw32-gcc-win32": "gcc-mingw-w64-x86-64-win32",
     "dig": "bind9-dnsutils",
     "dnsmasq": "dnsmasq-base",
     "prometheus": "prometheus",

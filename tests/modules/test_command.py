@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from engine.contract import Argv, ModuleFailed
+from engine.contract import Argv, ModuleFailed, Script
 from tests.modules.fakes import FakeConnection, here, target
 from tests.modules.sequence import act, module, probe
 
@@ -158,11 +158,34 @@ def test_it_is_sent_once_and_as_arguments() -> None:
     assert host.commands == [Argv(("systemctl", "restart", "app"))]
 
 
-def test_creates_is_not_supported_on_windows() -> None:
-    host = target(FakeConnection(family="windows"))
-    with pytest.raises(ModuleFailed, match="not yet supported on Windows"):
-        act("command", {"argv": ["x"], "creates": "C:\\x"}, host)
-    assert act("command", {"argv": ["x"]}, host).done["rc"] == 0
+def test_on_windows_cmd_looks_for_what_creates_names() -> None:
+    for answer, changes in (("yes\r\nno\r\n", False), ("no\r\nno\r\n", True)):
+        host = FakeConnection([(0, answer, "")], family="windows")
+        outcome = act("command", {"argv": ["x"], "creates": "C:\\%TEMP%\\&calc"}, target(host))
+        assert (outcome.change is not None) is changes
+        looked = host.commands[0]
+        assert isinstance(looked, Script)
+        assert (looked.executable, looked.args) == ("cmd", ("C:\\%TEMP%\\&calc", ""))
+        assert "calc" not in looked.text
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (r"C:\Windows\System32\whoami.exe /all", (r"C:\Windows\System32\whoami.exe", "/all")),
+        (r'"C:\Program Files\x.exe" a', (r"C:\Program Files\x.exe", "a")),
+        (r'x "a \"b\" c" "d\\" e\f', ("x", 'a "b" c', "d\\", r"e\f")),
+        (r"x \\server\share\ ", ("x", "\\\\server\\share\\")),
+        ('x "" y', ("x", "", "y")),
+        ('x a"b c"d', ("x", "ab cd")),
+    ],
+)
+def test_on_windows_a_line_is_split_as_programs_do_there(line: str, words: tuple[str, ...]) -> None:
+    host = FakeConnection(family="windows")
+    outcome = act("command", {"argv": line}, target(host))
+    assert host.commands == [Argv(words)]
+    assert outcome.change is not None
+    assert outcome.change.summary == f"run {line}"
 
 
 @pytest.mark.parametrize("argv", ["", [], "  ", "'unbalanced"])

@@ -12,7 +12,6 @@ from tests.lab.ports import free_port
 from tests.modules.fakes import FakeConnection, here, target
 from tests.modules.listening import listener
 from tests.modules.sequence import module, probe
-from tests.modules.windows import script_of
 
 if TYPE_CHECKING:
     from engine.connections.links import Links
@@ -98,21 +97,29 @@ def test_a_process_that_may_not_be_seen_is_said() -> None:
         assert probe("port_check", {"port": 8080, **args}, host).finding == unseen
 
 
-def test_a_windows_host_is_asked_through_powershell() -> None:
-    answer = (
-        '{"ancestors":[],"addresses":["0.0.0.0:8080","[::]:8080"],"hidden":[],"processes":['
-        '{"name":"java.exe","pid":4711,"command":"java -jar a.jar --token=abc","parent":812,'
-        '"user":"","start":"2026-11-25T13:37:00.1234567Z"}]}\r\n'
-    )
-    host = FakeConnection([(0, answer, "")], family="windows")
-    outcome = probe("port_check", {"port": 8080}, target(host))
+NETSTAT = """
+  Proto  Lokale Adresse         Remoteadresse          Status           PID
+  TCP    0.0.0.0:8080           0.0.0.0:0              ABHÖREN         4711
+  TCP    [::]:8080              [::]:0                 ABHÖREN         4711
+"""
+TASKS = '"java.exe","4711","Services","0","20.480 K"\r\n'
+
+
+@pytest.mark.parametrize(
+    ("details", "command"),
+    [
+        ("process 4711 812 133465432101234567 java -jar a.jar --token=abc\r\n", "java -jar a.jar "),
+        ("", ""),
+    ],
+)
+def test_a_windows_host_is_asked_in_its_language(details: str, command: str) -> None:
+    host = FakeConnection([(0, said, "") for said in (NETSTAT, TASKS, details)], family="windows")
+    outcome = probe("port_check", {"port": 8080, "process": "java"}, target(host))
     assert outcome.summary == "java.exe (pid 4711) on 0.0.0.0:8080, [::]:8080"
     assert outcome.finding is None
-    (command,) = host.commands
-    assert isinstance(command, Argv)
-    text, given = script_of(command)
-    assert "Get-NetTCPConnection -State Listen -LocalPort $given.port" in text
-    assert given == {"port": 8080}
+    (held,) = outcome.seen["processes"]
+    assert held["command"].removesuffix("--token=***") == command
+    assert host.commands[:2] == [Argv(("netstat", "-ano")), Argv(("tasklist", "/FO", "CSV", "/NH"))]
 
 
 @pytest.mark.parametrize(

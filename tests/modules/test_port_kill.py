@@ -12,7 +12,7 @@ import pytest
 
 from engine.contract import GuardRefused, ModuleFailed
 from tests.lab.ports import free_port
-from tests.modules.fakes import FakeConnection, here, target
+from tests.modules.fakes import here
 from tests.modules.listening import listener, listens
 from tests.modules.sequence import act, module
 
@@ -217,13 +217,6 @@ def test_an_argument_cannot_speak_for_the_script() -> None:
             outcome = act("port_kill", {"port": port}, here())
         assert [each["pid"] for each in outcome.done["ended"]] == [process.pid]
         assert victim.poll() is None
-
-
-def test_windows_is_refused() -> None:
-    host = FakeConnection(family="windows")
-    with pytest.raises(ModuleFailed, match="not yet supported on Windows hosts"):
-        act("port_kill", {"port": 80}, target(host))
-    assert host.commands == []
 
 
 def test_a_grace_that_does_not_fit_is_refused_before_anything_is_sent() -> None:

@@ -81,6 +81,19 @@ def test_it_is_sent_once() -> None:
     assert host.commands == [Script("reboot")]
 
 
+def test_another_shell_can_read_it() -> None:
+    script = 'printf "%s" "${1@Q}"; exit "${BASH_VERSINFO[0]}"'
+    args = {"script": script, "args": ["it's"], "executable": "/bin/bash", "ok_codes": [5]}
+    assert act("shell", args, here()).done["stdout"] == "'it'\\''s'"
+    args = {"script": 'cat; echo "$1"', "args": ["x"], "executable": "bash", "stdin": "in "}
+    assert act("shell", args, here()).done["stdout"] == "in x"
+
+
+def test_a_shell_that_is_not_there_is_a_failure() -> None:
+    with pytest.raises(ModuleFailed, match="exit status 127"):
+        act("shell", {"script": "x", "executable": "/bin/none"}, here())
+
+
 @pytest.mark.parametrize("script", ["", " \n "])
 def test_an_empty_script_is_refused(script: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="empty"):

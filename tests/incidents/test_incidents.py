@@ -1,0 +1,81 @@
+"""Each incident of the runbook is caused, noticed by Prometheus, and ended by its playbook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.end_to_end.hosts import eventually
+from tests.end_to_end.quell import PLAYBOOKS, results
+from tests.incidents.causes import CAUSES
+
+if TYPE_CHECKING:
+    from tests.end_to_end.quell import Quell
+    from tests.incidents.system import System
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+
+LOGIN = '{"email":"test@test.com","password":"test"}'
+
+
+def run(quell: Quell, system: System, playbook: str, *said: str) -> None:
+    """Run a playbook, which must end the incident."""
+    arguments = [part for one in ("watch=1s", *said) for part in ("-e", one)]
+    inventory = system.directory / "inventory.yml"
+    ended = quell(
+        "run", PLAYBOOKS / f"{playbook}.yml", "-i", inventory, "--yes", *arguments, timeout=120
+    )
+    assert ended.code == 0, ended.stderr
+
+
+def test_a_backend_that_crashed_is_started_again(quell: Quell, system: System) -> None:
+    CAUSES["crash"](system)
+    eventually(lambda: system.alert("BackendDown"))
+    assert system.container("backend", "{{.State.ExitCode}}") == "2"
+    run(quell, system, "backend_crash")
+    assert system.ready() == 200
+    [log] = results(quell.events(), "Errors in the log")
+    assert "panic: runtime error" in log.result["lines"][-1]["text"]
+
+
+def test_a_session_that_holds_a_lock_is_ended(quell: Quell, system: System) -> None:
+    waiting = "select count(*) from pg_locks where not granted"
+    report = "select count(*) from pg_stat_activity where application_name = 'report'"
+    CAUSES["latency"](system)
+    eventually(lambda: system.alert("HighLatency"))
+    assert system.db.psql(report) == "1"
+    quick = ["idle_for=1s", "blocked_for=100ms", "over=3s", "websocket_url=ws://localhost:8081/"]
+    run(quell, system, "high_latency", *quick)
+    assert system.db.psql(report) == "0"
+    assert system.db.psql(waiting) == "0"
+
+
+def test_a_backend_that_ran_out_of_memory_gets_more(quell: Quell, system: System) -> None:
+    before = int(system.container("backend", "{{.HostConfig.Memory}}"))
+    CAUSES["oom"](system)
+    eventually(lambda: system.alert("BackendDown"))
+    assert system.container("backend", "{{.State.ExitCode}}") == "137"
+    run(quell, system, "backend_oom", "memory=800m")
+    assert system.ready() == 200
+    assert int(system.container("backend", "{{.HostConfig.Memory}}")) == 800 << 20 > before
+
+
+def test_leaked_sessions_are_ended(quell: Quell, system: System) -> None:
+    leaked = "select count(*) from pg_stat_activity where application_name = 'nightly-job'"
+    CAUSES["pool"](system)
+    eventually(lambda: system.alert("BackendNotReady"))
+    assert int(system.db.psql(leaked)) > 10
+    run(quell, system, "db_pool_exhaustion", "idle_for=100ms")
+    assert system.db.psql(leaked) == "0"
+    eventually(lambda: system.ready() == 200)
+
+
+def test_a_stale_process_gives_the_port_back(quell: Quell, system: System) -> None:
+    CAUSES["port"](system)
+    assert system.ready() == 404
+    log = system.app.docker("logs", "--tail", "1", "backend")
+    assert "address already in use" in log.stdout
+    run(quell, system, "port_conflict", "container=backend")
+    assert system.ready() == 200
+    assert system.container("backend", "{{.State.Running}}") == "true"
