@@ -20,6 +20,7 @@ _COMMANDS = {
     "show": "Tell what happened in a run.",
     "inventory": "Show the inventory as quell understands it.",
     "modules": "The reference of the modules.",
+    "vault": "Encrypt values, and look into encrypted files.",
     "schema": "The JSON Schema of the language, for editors.",
     "demo": "Stage a small real incident on this machine and end it.",
 }

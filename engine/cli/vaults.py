@@ -49,13 +49,22 @@ def vault_options(command: _Command) -> _Command:
 def vault_of(said: Mapping[str, Any]) -> Vault:
     """What opens with the passwords that were said; a person is asked for those to be typed.
 
+    Raises:
+        InputError: one cannot be had.
+    """
+    return Vault(keys_of(said))
+
+
+def keys_of(said: Mapping[str, Any]) -> list[Key]:
+    """The passwords that were said; as `vault_of`.
+
     Args:
         said: the command's options.
 
     Raises:
         InputError: one cannot be had.
     """
-    return Vault(_keys(**{name: said[name] for name in _OPTIONS}))
+    return _keys(**{name: said[name] for name in _OPTIONS})
 
 
 def _keys(
