@@ -133,9 +133,18 @@ class GuardRefused(QuellError):
     """A guard forbids it: blast radius, protected target, lock, cool-down.
 
     Raised by the engine's guards, and by a module that sees that its target must never be hit.
+
+    Args:
+        message: what is refused, by whom and until when.
+        guard: which one: `protected`, `hold`, `cancel`…
     """
 
     exit_code: ClassVar[int] = 5
+
+    def __init__(self, message: str, *, guard: str = "protected") -> None:
+        """Keep the guard's name."""
+        super().__init__(message)
+        self.guard = guard
 
 
 class JournalError(QuellError):

@@ -90,6 +90,14 @@ class Console:
     def _(self, event: e.RunResumed) -> None:
         going_on = self._paint("bold", "Going on")
         self._line(f"{going_on} · run {self._run} · by {escape(event.user)}")
+        for problem in event.changed:
+            self._line(self._paint("yellow", f"  ! all the same: {escape(problem)}"))
+        self._line("")
+
+    @tell.register
+    def _(self, event: e.GlassBroken) -> None:
+        reason = f"no policy's approvals and cool-downs hold: {escape(event.reason)}"
+        self._line(self._paint("red", f"Glass broken by {escape(event.by)}: {reason}"))
         self._line("")
 
     @tell.register
@@ -267,7 +275,8 @@ class Console:
     @tell.register
     def _(self, event: e.GuardHeld) -> None:
         where = f" on {event.host}" if event.host else ""
-        self._line(self._paint("red", f"  ✗ refused{where}: {escape(event.message)}"))
+        text = f"  ✗ refused{where} by the guard “{event.guard}”: {escape(event.message)}"
+        self._line(self._paint("red", text))
 
     @tell.register
     def _(self, event: e.ApprovalAnswered) -> None:

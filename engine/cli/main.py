@@ -14,6 +14,7 @@ from engine.errors import BUG_EXIT_CODE, Bug, QuellError
 _COMMANDS = {
     "run": "Investigate, classify, predict, ask, mitigate, verify, resolve.",
     "resume": "Go on with a run that stopped.",
+    "cancel": "Ask a run to stop, or hold the actions of all.",
     "validate": "Check playbooks without contacting a host.",
     "match": "Which playbooks an alert calls for, and with which inputs.",
     "runs": "List the runs in the journal.",

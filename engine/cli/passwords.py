@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import click
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
+from engine.language.keywords import InputText
 from engine.redact import escape
-
-if TYPE_CHECKING:
-    from engine.language.keywords import InputText
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +47,8 @@ def ask_input(name: str, declared: InputText) -> str | None:
         err=True,
     )
     return said or None
+
+
+def ask_secret(name: str, declared: InputText | None) -> str | None:
+    """Ask once more for what was secret; None where the answer is empty."""
+    return ask_input(name, structs.replace(declared or InputText(), secret=True, default=UNSET))

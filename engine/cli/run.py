@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.cli.journal_option import journal_option
+from engine.cli.paths import absolute
 from engine.cli.vaults import vault_of, vault_options
 from engine.connections.become import METHODS
 from engine.execution.options import FORKS
@@ -89,7 +91,7 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
     default="",
     help="Overrule a policy's approvals and cool-downs; the reason stands in the journal.",
 )
-@click.option("--journal", metavar="URL", help="Another journal than your own.")
+@journal_option
 @click.option(
     "--detailed-exitcode", is_flag=True, help="With --check: exit 6 if there would be changes."
 )
@@ -142,7 +144,7 @@ def _options(playbook: str, said: dict[str, Any], vault: Vault) -> Options:
 
     return Options(
         playbook=str(Path(playbook).absolute()),
-        inventory=[_absolute(source) for source in said["inventory"]],
+        inventory=[absolute(source) for source in said["inventory"]],
         extra=extra_vars(said["extra_vars"], vault),
         limit=_limit(said["limit"]),
         check=said["check"],
@@ -154,19 +156,14 @@ def _options(playbook: str, said: dict[str, Any], vault: Vault) -> Options:
         become=said["become"],
         become_user=_account(said["become_user"]),
         become_method=said["become_method"],
-        private_key=said["private_key"] and _absolute(said["private_key"]),
+        private_key=said["private_key"] and absolute(said["private_key"]),
         timeout=said["timeout"],
-        module_path=[_absolute(path) for path in said["module_path"]],
+        module_path=[absolute(path) for path in said["module_path"]],
         start_at_task=said["start_at_task"],
-        policy=said["policy"] and _absolute(said["policy"]),
+        policy=said["policy"] and absolute(said["policy"]),
         break_glass=said["break_glass"],
         detailed_exitcode=said["detailed_exitcode"],
     )
-
-
-def _absolute(source: str) -> str:
-    """A path that means the same from anywhere; a list of hosts stays as it is."""
-    return source if "," in source else str(Path(source).expanduser().absolute())
 
 
 def _account(name: str | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.detail import described
+from engine.cli.journal_option import journal_option
 from engine.cli.jsonl import json_line
 from engine.cli.style import Painter, names, wants_colour
 from engine.cli.timeline import Line, fields_of, timeline
@@ -33,7 +34,7 @@ _HOSTS = 20
 @click.command("show")
 @click.argument("run", metavar="RUN", default="last")
 @click.option("--json", "as_json", is_flag=True, help="The events on stdout, as JSON Lines.")
-@click.option("--journal", metavar="URL", help="Another journal than your own.")
+@journal_option
 def command(run: str, *, as_json: bool, journal: str | None) -> None:
     """Tell what happened in RUN: its id, the start of it, or `last`.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import InputError, Problem
 from engine.language import unanswered
 from engine.language.keywords import InputText
 from engine.redact import MASK
@@ -53,29 +52,3 @@ def secrets_of(playbook: Playbook) -> frozenset[str]:
 def without(names: frozenset[str], values: Mapping[str, Any]) -> dict[str, Any]:
     """The values, with these hidden, however short they are."""
     return {name: MASK if name in names else value for name, value in values.items()}
-
-
-def is_masked(value: Any) -> bool:
-    """Whether there was a secret in a value that was kept."""
-    if isinstance(value, str):
-        return MASK in value
-    if isinstance(value, dict | list):
-        return any(map(is_masked, value.values() if isinstance(value, dict) else value))
-    return False
-
-
-def check_lost(lost: frozenset[str], given: Mapping[str, Any]) -> None:
-    """Whether what the journal did not keep was given again.
-
-    Raises:
-        InputError: each that was not.
-    """
-    missing = [
-        Problem(
-            f'the value of "{name}" is a secret, and the journal does not keep it',
-            hint=f"give it again: quell resume -e {name}=…",
-        )
-        for name in sorted(lost - given.keys())
-    ]
-    if missing:
-        raise InputError(*missing)

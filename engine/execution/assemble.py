@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import platform
 import secrets
 from dataclasses import dataclass
@@ -21,9 +20,9 @@ from engine.connections.become import BecomeSaid
 from engine.connections.links import Links
 from engine.connections.settings import Defaults
 from engine.errors import InputError, Problem
-from engine.events import RunResumed, RunStarted, TaskEnded, now
+from engine.events import GlassBroken, RunResumed, RunStarted, now
 from engine.execution.approval import Approvals
-from engine.execution.asking import check_lost, is_masked, secrets_of, with_answers, without
+from engine.execution.asking import secrets_of, with_answers, without
 from engine.execution.batches import Budget
 from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
@@ -34,12 +33,16 @@ from engine.execution.guard import Guards
 from engine.execution.halt import Halt
 from engine.execution.judging import Judging
 from engine.execution.memory import Memory
-from engine.execution.options import Options
+from engine.execution.neighbours import Neighbours
+from engine.execution.pace import Pace
+from engine.execution.past import Past, past_of
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.precheck import check_arguments, check_sealed
 from engine.execution.predict import Predictor
 from engine.execution.reaching import reached
+from engine.execution.read_files import files_of
+from engine.execution.resuming import fingerprints
 from engine.execution.run import Run
 from engine.execution.stage import Stage
 from engine.execution.walk import Walk
@@ -58,8 +61,9 @@ if TYPE_CHECKING:
     from engine.events import Event, Sink
     from engine.execution.approval import Approver
     from engine.execution.asking import Ask
-    from engine.execution.orders import Key
-    from engine.journal.progress import Progress
+    from engine.execution.options import Options
+    from engine.execution.resuming import Resumption
+    from engine.journal.base import Journal, Recorder
     from engine.language.model import Playbook, Task
     from engine.policy import Policies
     from engine.redact import Redactor
@@ -78,6 +82,8 @@ class Prepared:
         settings: how each host is reached.
         becoming: as whom each task acts there.
         policies: that hold.
+        files: all that was read for it and may change, with the sha256 of each, hex.
+        tasks: the id of each task, with a digest of its text.
     """
 
     options: Options
@@ -92,6 +98,8 @@ class Prepared:
     policies: Policies
     templates: Templates
     redactor: Redactor
+    files: Mapping[str, str]
+    tasks: Mapping[str, str]
 
     @property
     def remarks(self) -> list[str]:
@@ -105,7 +113,6 @@ def prepare(
     offer: Offer | None = None,
     vault: Vault | None = None,
     ask: Ask | None = None,
-    lost: frozenset[str] = frozenset(),
     password: str | None = None,
     become_password: str | None = None,
 ) -> Prepared:
@@ -116,7 +123,6 @@ def prepare(
         offer: the alerts that `--alert` gives, of which one is taken.
         vault: opens what is encrypted, and knows what is secret.
         ask: asks a person for an input; None: nobody is there.
-        lost: what was given when the run began, and was a secret: it must be given again.
         password: for SSH, from the prompt of `-k`.
         become_password: for sudo and its like, from that of `-K`.
 
@@ -134,7 +140,6 @@ def prepare(
     alert = choose(offer, playbook) if offer else None
     said = alert.data() if alert else None
     answered = with_answers(playbook, options.extra, said, ask, redactor)
-    check_lost(lost, answered)
     options = msgspec.structs.replace(options, extra=answered)
     extra = _opened(vault, answered)
     inputs = fill(playbook, extra, alert=said, inventory_names=names)
@@ -177,6 +182,8 @@ def prepare(
         policies,
         templates,
         redactor,
+        files_of(plan, registry, options),
+        fingerprints(playbook),
     )
 
 
@@ -194,7 +201,7 @@ class Assembled:
 
     run: Run
     links: Links
-    opening: Event
+    opening: Sequence[Event]
     tell: Callable[[Event], None]
 
 
@@ -203,9 +210,11 @@ def assemble(
     run_id: str,
     sinks: Sequence[Sink],
     approver: Approver,
+    journal: Journal,
+    recorder: Recorder,
     *,
     yes: bool,
-    progress: Progress | None = None,
+    resumption: Resumption | None = None,
     stepper: Callable[[Task, int], bool] | None = None,
 ) -> Assembled:
     """Make every part of a run and join them.
@@ -215,10 +224,13 @@ def assemble(
         run_id: of the new run, or of the one that goes on.
         sinks: told every event; the journal first.
         approver: asks a person.
+        journal: knows what other runs do and did.
+        recorder: writes this run there.
         yes: nobody need be asked.
-        progress: what an earlier session of this run came to.
+        resumption: what earlier sessions of this run came to.
         stepper: whether a task is to be run, on so many hosts; None: each is.
     """
+    progress = resumption.progress if resumption else None
     options, plan, templates = prepared.options, prepared.plan, prepared.templates
     bus = Bus(prepared.redactor, sinks)
     began_at = progress.started.at if progress else now()
@@ -238,16 +250,20 @@ def assemble(
         options.break_glass,
     )
     links = Links(prepared.settings)
-    worker = Worker(links, prepared.registry, templates, prepared.becoming, guards, bus.tell)
+    pace = Pace(prepared.policies, journal, options.break_glass)
+    neighbours = Neighbours(recorder, journal, pace)
+    worker = Worker(
+        links, prepared.registry, templates, prepared.becoming, guards, neighbours, bus.tell
+    )
     fleet = ThreadFleet(worker.perform, options.forks)
-    past = finished(progress) if progress else {}
+    past = past_of(progress) if progress else Past()
     stage = Stage(plan, memory, fleet, templates, bus.tell, past)
-    unknown = {(i.task, i.host, i.item): i for i in progress.unknown} if progress else {}
     changes = Changes(
         stage,
-        Predictor(stage, prepared.registry, bus.tell, unknown),
+        Predictor(stage, prepared.registry, bus.tell),
         Approvals(approver, guards, bus.tell, yes=yes),
         guards,
+        neighbours,
         bus.tell,
     )
     halt = Halt(
@@ -259,7 +275,9 @@ def assemble(
     judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
     phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
     run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
-    opening = _opening(prepared, run_id, progress, began_at)
+    opening = [_opening(prepared, run_id, resumption, began_at)]
+    if options.break_glass:
+        opening.append(GlassBroken(by=getpass.getuser(), reason=options.break_glass))
     return Assembled(run, links, opening, bus.tell)
 
 
@@ -270,20 +288,6 @@ def _always(_task: Task, _hosts: int) -> bool:
 def _all(*calls: Callable[[], None]) -> None:
     for call in calls:
         call()
-
-
-def finished(progress: Progress) -> dict[Key, TaskEnded]:
-    """What need not be run again.
-
-    A skipped task is asked again, and a probe that failed or did not reach its host looks again;
-    an action that failed is done with where the playbook says to go on after it.
-    """
-    good = ("ok", "changed", "finding")
-    return {
-        key: result
-        for key, result in progress.finished.items()
-        if result.status in good or (result.ignored and result.intent)
-    }
 
 
 def _incident(run_id: str, prepared: Prepared, began_at: datetime) -> dict[str, Any]:
@@ -304,13 +308,22 @@ def _incident(run_id: str, prepared: Prepared, began_at: datetime) -> dict[str, 
 
 
 def _opening(
-    prepared: Prepared, run_id: str, progress: Progress | None, began_at: datetime
+    prepared: Prepared, run_id: str, resumption: Resumption | None, began_at: datetime
 ) -> Event:
     hidden = secrets_of(prepared.playbook)
     options: dict[str, Any] = msgspec.to_builtins(prepared.options)
     options["extra"] = without(hidden, options["extra"])
-    if progress is not None:
-        return RunResumed(user=getpass.getuser(), options=options)
+    files, tasks = dict(prepared.files), dict(prepared.tasks)
+    if resumption is not None:
+        return RunResumed(
+            user=getpass.getuser(),
+            controller=platform.node(),
+            options=options,
+            files=files,
+            tasks=tasks,
+            changed=list(resumption.changed),
+            moved=dict(resumption.moved),
+        )
     return RunStarted(
         at=began_at,
         run=run_id,
@@ -325,6 +338,8 @@ def _opening(
         inputs=without(hidden, prepared.inputs),
         alert=prepared.alert.data() if prepared.alert else None,
         options=options,
+        files=files,
+        tasks=tasks,
     )
 
 
@@ -332,29 +347,3 @@ def new_run_id() -> str:
     """An id that sorts by time and can be said over the telephone: `20261123-1337-k3f9`."""
     tail = "".join(secrets.choice(_ALPHABET) for _ in range(4))
     return f"{datetime.now().astimezone():%Y%m%d-%H%M}-{tail}"
-
-
-def options_of(progress: Progress) -> tuple[Options, frozenset[str]]:
-    """The options that a run was started with, and the names of `-e` that must be given again.
-
-    Secrets stand in the journal as masks; tried as passwords those would lock accounts.
-
-    Raises:
-        InputError: its playbook has changed since.
-    """
-    options = msgspec.convert(progress.started.options, type=Options)
-    path = Path(options.playbook)
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(Problem(f"the run's playbook cannot be read: {error}")) from None
-    if digest != progress.started.digest:
-        hint = "a run goes on only with the text that it began with; start a new run"
-        raise InputError(
-            Problem("the playbook has changed since the run began", str(path), hint=hint)
-        )
-    masked = frozenset(name for name, value in options.extra.items() if is_masked(value))
-    extra = {name: value for name, value in options.extra.items() if name not in masked}
-    # Without those the connection's other settings hold, as where they were never given.
-    lost = frozenset(name for name in masked if not name.startswith("ansible_"))
-    return msgspec.structs.replace(options, extra=extra), lost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from engine.execution.fleet import Fleet
     from engine.execution.memory import Memory
     from engine.execution.orders import Key, Mode
+    from engine.execution.past import Past
     from engine.execution.plan import Plan
     from engine.language.keywords import Phase
     from engine.language.model import Task
@@ -60,7 +62,7 @@ class Stage:
         fleet: Fleet,
         templates: Templates,
         tell: Callable[[Event], None],
-        past: Mapping[Key, TaskEnded],
+        past: Past,
     ) -> None:
         """Work for one run.
 
@@ -70,14 +72,14 @@ class Stage:
             fleet: where waves run.
             templates: evaluates `when` and `loop`.
             tell: makes events known.
-            past: tasks that ended before, which are not run again.
+            past: what came before, of a run that was resumed.
         """
         self.plan = plan
         self.memory = memory
         self._fleet = fleet
         self._templates = templates
         self._tell = tell
-        self._past = past
+        self.past = past
         self._early: dict[Key, Outcome] = {}
 
     def run(
@@ -133,14 +135,6 @@ class Stage:
         self._early[outcome.order.key] = outcome
         self.tell(outcome)
 
-    def changed_before(self) -> frozenset[str]:
-        """The hosts that were changed before the run was resumed."""
-        return frozenset(ended.host for ended in self._past.values() if ended.intent)
-
-    def ended_before(self, tasks: Sequence[Task]) -> bool:
-        """Whether each of these tasks had ended somewhere before the run was resumed."""
-        return {task.id for task in tasks} <= {task for task, _, _ in self._past}
-
     def cells(
         self, tasks: Iterable[Task], hosts: Collection[str] | None = None
     ) -> list[tuple[Task, str]]:
@@ -155,7 +149,7 @@ class Stage:
     def _hosts_of(self, task: Task, hosts: Collection[str] | None) -> Sequence[str]:
         own = self.plan.grid.get(task.id) or self.plan.every_host()
         found = [host for host in own if hosts is None or host in hosts]
-        return found[:1] if task.text.run_once else found
+        return self.past.once(task, found) if task.text.run_once else found
 
     def expand(
         self, phase: PhaseName, task: Task, host: str, mode: Mode, extra: Extra | None = None
@@ -191,25 +185,28 @@ class Stage:
                 orders.append(found)
             elif found.status != "skipped" or mode != "predict":
                 settled.append(found)
+                if found.past and self._ends_its_loop(found):
+                    break
         return orders, settled
+
+    def _ends_its_loop(self, outcome: Outcome) -> bool:
+        """An action's items are done one after the other, until one fails."""
+        return outcome.order.task.kind == "action" and outcome.failed and not self.forgives(outcome)
 
     def _ended_already(self, order: Order) -> Outcome | None:
         """What came of it when it was only asked, or before the run was resumed."""
         if (early := self._early.get(order.key)) is not None:
             return early
-        past = self._past.get(order.key)
-        if past is None:
-            return None
-        outcome = _from_past(order, past)
-        if order.mode != "predict":
-            self.memory.count(outcome, ignored=past.ignored)
+        outcome = self.past.outcome(order)
+        if outcome and order.mode != "predict":
+            self.memory.count(outcome, ignored=outcome.failed and self.forgives(outcome))
         return outcome
 
     def _judged(self, order: Order, scope: Scope) -> Order | Outcome:
         """The order, ready to go, or its end: its condition does not hold, or cannot be judged."""
         try:
             if self._wanted(order.task, scope):
-                return self._with_way(order, scope)
+                return self._ready(order, scope)
         except HostError as error:
             return self._settle(order, "failed", error.message)
         return self._settle(order, "skipped", f"when: {said(order.task.text.when)}")
@@ -242,10 +239,13 @@ class Stage:
         except HostError as error:
             raise HostError(f"when: {error.message}") from None
 
-    def _with_way(self, order: Order, scope: Scope) -> Order:
+    def _ready(self, order: Order, scope: Scope) -> Order:
         """The order with who does it in the host's stead, and how long it waits before."""
         text = order.task.text
         pause = seconds(text.loop_control.pause or 0) if order.number else 0.0
+        if order.task.kind != "probe":
+            intent = secrets.token_hex(8)
+            order = replace(order, intent=intent, unknown=self.past.unsure.get(order.key))
         if text.delegate_to is None:
             return replace(order, pause=pause) if pause else order
         name = str(self._templates.render(text.delegate_to, scope))
@@ -289,6 +289,8 @@ class Stage:
                 result=shown.result,
                 seconds=round(outcome.seconds, 4),
                 intent=outcome.intent or None,
+                verified=outcome.verified,
+                applied=outcome.applied,
             )
         )
 
@@ -339,16 +341,3 @@ def _place(outcome: Outcome) -> tuple[str, str, int]:
 
 def _reads(task: Task) -> bool:
     return task.kind == "probe"
-
-
-def _from_past(order: Order, past: TaskEnded) -> Outcome:
-    return Outcome(
-        order,
-        past.status,
-        past.message,
-        past.summary,
-        dict(past.result),
-        seconds=past.seconds,
-        intent=past.intent or "",
-        applied=past.status == "changed" and past.intent is not None,
-    )

@@ -43,4 +43,4 @@ def load(
     loaded = {path: load_layer(path, groups, hosts, problems, vault) for path in set(directories)}
     if problems:
         raise InputError(*problems)
-    return Inventory(groups, hosts, [loaded[path] for path in directories])
+    return Inventory(groups, hosts, [loaded[path] for path in directories], draft.files)

@@ -78,6 +78,7 @@ def _file(path: Path, draft: Draft, vault: Vault) -> list[Problem]:
     if not path.exists():
         return [Problem("no such inventory", str(path), hint=_missing_hint(path))]
     text = read(path, vault)
+    draft.files[text.path] = text.digest
     start = _first_line(text)
     if start.startswith("#!") and os.access(path, os.X_OK):
         return [text.problem("is an inventory script, which is not yet supported")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,13 @@ class Text:
     Args:
         path: the file as the user named it.
         text: what it holds.
+        digest: sha256 of its bytes, hex.
         sealed: the file is encrypted as a whole.
     """
 
     path: str
     text: str
+    digest: str = ""
     sealed: bool = False
 
     def problem(self, message: str, line: int = 0, column: int = 1, hint: str = "") -> Problem:
@@ -56,12 +59,12 @@ def read(path: Path, vault: Vault | None = None) -> Text:
         raise InputError(Problem(f"cannot be read: {reason}", shown)) from error
     if len(data) > MAX_BYTES:
         raise InputError(Problem(f"is larger than {MAX_BYTES // 2**20} MiB", shown))
-    sealed = is_sealed(data)
+    digest, sealed = hashlib.sha256(data).hexdigest(), is_sealed(data)
     data = (vault or Vault()).file(shown, data)
     if b"\0" in data:
         raise InputError(Problem("is a binary file, not an inventory", shown))
     text = data.decode("utf-8-sig", errors="surrogateescape")
-    return Text(shown, text, sealed)
+    return Text(shown, text, digest, sealed)
 
 
 def is_utf8(text: str) -> bool:

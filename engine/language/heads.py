@@ -52,6 +52,7 @@ def head(path: Path) -> Playbook:
         path=document.path,
         digest=document.digest,
         text=text,
+        files={document.path: document.digest},
         phases={},
         triggers=triggers,
         input_places=input_places(document, text),

@@ -154,6 +154,7 @@ class Loader:
         return Playbook(
             path=document.path,
             digest=self._digest(document),
+            files=self._files(document),
             text=text,
             phases={phase: finished(drafts[phase], uses) for phase in PHASES if phase in value},
             severity=tuple(
@@ -165,6 +166,10 @@ class Loader:
             input_places=input_places(document, text),
             place=document.place(("hosts",)),
         )
+
+    def _files(self, document: Document) -> dict[str, str]:
+        included = (opened.document for opened in self._drafter.opened)
+        return {file.path: file.digest for file in (document, *included)}
 
     def _digest(self, document: Document) -> str:
         """Of the playbook; together with the files that it includes, where it does."""

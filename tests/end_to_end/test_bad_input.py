@@ -135,7 +135,8 @@ ARGUMENTS = {
     ),
     "journal of another kind": (
         ["-e", "n=1", "--journal", "mysql://ann:secret@db/quell"],
-        "--journal: no journal can be at mysql://… — give a path or sqlite:///PATH",
+        "--journal: no journal can be at mysql://… — give a path, sqlite:///PATH or "
+        "postgresql://USER@HOST/DATABASE",
     ),
     "misspelled option": (["--chek"], "Usage: quell run [OPTIONS] PLAYBOOK"),
 }

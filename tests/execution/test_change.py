@@ -16,6 +16,7 @@ from engine.events import (
     NotPredicted,
     TaskEnded,
 )
+from engine.execution.past import Past
 from tests.execution.rig import Rig
 from tests.journal.events import intent
 
@@ -146,7 +147,7 @@ def test_items_of_a_loop_are_changed_one_after_the_other_until_one_fails(tmp_pat
 def test_an_unknown_change_that_took_effect_is_not_sent_again(tmp_path: Path) -> None:
     known = {"summary": "main: off → on", "on": [{"kind": "switch", "name": "main"}]}
     before = intent(5, task="mitigate.1", host="h1", module="switch", change=known)
-    rig = Rig(tmp_path, SWITCH, yes=True, unknown={("mitigate.1", "h1", None): before})
+    rig = Rig(tmp_path, SWITCH, yes=True, past=Past(unsure={("mitigate.1", "h1", None): before}))
     rig.boards["h1"].switches["main"] = "on"
     rig.mitigate()
     assert rig.puts("h1") == []
@@ -158,7 +159,9 @@ def test_an_unknown_change_that_took_effect_is_not_sent_again(tmp_path: Path) ->
 def test_an_unknown_change_that_did_not_take_effect_is_proposed_again(tmp_path: Path) -> None:
     known = {"summary": "main: off → on", "on": [{"kind": "switch", "name": "main"}]}
     before = intent(5, task="mitigate.1", host="h1", module="switch", change=known)
-    rig = Rig(tmp_path, SWITCH, answers=[{"h1"}], unknown={("mitigate.1", "h1", None): before})
+    rig = Rig(
+        tmp_path, SWITCH, answers=[{"h1"}], past=Past(unsure={("mitigate.1", "h1", None): before})
+    )
     rig.mitigate()
     assert {p.host for p in rig.person.asked[0]} == {"h1", "h2"}
     assert rig.puts("h1") == ["put main on"]
