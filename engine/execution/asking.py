@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engine.language import unanswered
 from engine.language.keywords import InputText
 from engine.redact import MASK
+from engine.vault import sealed_in
 
 if TYPE_CHECKING:
     from engine.language.model import Playbook
@@ -40,7 +41,9 @@ def with_answers(
         if answer is not None:
             values[name] = answer
     for name in secrets_of(playbook) & values.keys():
-        redactor.learn(values[name])
+        # What is encrypted is no secret before it is opened.
+        if not any(sealed_in(values[name])):
+            redactor.learn(values[name])
     return values
 
 

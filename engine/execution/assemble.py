@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import platform
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine import __version__
 from engine import inventory as inventories
 from engine.alerts import choose
 from engine.connections.become import BecomeSaid
 from engine.connections.links import Links
 from engine.connections.settings import Defaults
 from engine.errors import InputError, Problem
-from engine.events import GlassBroken, RunResumed, RunStarted, now
+from engine.events import GlassBroken, now
 from engine.execution.approval import Approvals
-from engine.execution.asking import secrets_of, with_answers, without
+from engine.execution.asking import with_answers
 from engine.execution.batches import Budget
 from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
@@ -34,6 +32,7 @@ from engine.execution.halt import Halt
 from engine.execution.judging import Judging
 from engine.execution.memory import Memory
 from engine.execution.neighbours import Neighbours
+from engine.execution.opening import incident, opening_of
 from engine.execution.pace import Pace
 from engine.execution.past import Past, past_of
 from engine.execution.phases import Phases
@@ -237,7 +236,7 @@ def assemble(
     memory = Memory(
         plan,
         prepared.given,
-        _incident(run_id, prepared, began_at),
+        incident(run_id, prepared, began_at),
         templates,
         prepared.redactor,
         prepared.alert.data() if prepared.alert else None,
@@ -275,7 +274,7 @@ def assemble(
     judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
     phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
     run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
-    opening = [_opening(prepared, run_id, resumption, began_at)]
+    opening = [opening_of(prepared, run_id, resumption, began_at)]
     if options.break_glass:
         opening.append(GlassBroken(by=getpass.getuser(), reason=options.break_glass))
     return Assembled(run, links, opening, bus.tell)
@@ -288,59 +287,6 @@ def _always(_task: Task, _hosts: int) -> bool:
 def _all(*calls: Callable[[], None]) -> None:
     for call in calls:
         call()
-
-
-def _incident(run_id: str, prepared: Prepared, began_at: datetime) -> dict[str, Any]:
-    """The incident's own facts; it is as old as its alert."""
-    alert = prepared.alert
-    started = alert.starts_at if alert else None
-    opened_at = min(started, began_at) if started else began_at
-    return {
-        "id": run_id,
-        "title": alert.title if alert else prepared.playbook.text.name,
-        "severity": None,
-        "channel": None,
-        "commander": None,
-        "opened_at": opened_at.isoformat(),
-        "acknowledge_by": None,
-        "check": prepared.options.check,
-    }
-
-
-def _opening(
-    prepared: Prepared, run_id: str, resumption: Resumption | None, began_at: datetime
-) -> Event:
-    hidden = secrets_of(prepared.playbook)
-    options: dict[str, Any] = msgspec.to_builtins(prepared.options)
-    options["extra"] = without(hidden, options["extra"])
-    files, tasks = dict(prepared.files), dict(prepared.tasks)
-    if resumption is not None:
-        return RunResumed(
-            user=getpass.getuser(),
-            controller=platform.node(),
-            options=options,
-            files=files,
-            tasks=tasks,
-            changed=list(resumption.changed),
-            moved=dict(resumption.moved),
-        )
-    return RunStarted(
-        at=began_at,
-        run=run_id,
-        playbook=prepared.playbook.text.name,
-        path=prepared.options.playbook,
-        digest=prepared.playbook.digest,
-        user=getpass.getuser(),
-        controller=platform.node(),
-        version=__version__,
-        check=prepared.options.check,
-        hosts=list(prepared.plan.hosts),
-        inputs=without(hidden, prepared.inputs),
-        alert=prepared.alert.data() if prepared.alert else None,
-        options=options,
-        files=files,
-        tasks=tasks,
-    )
 
 
 def new_run_id() -> str:

@@ -112,6 +112,13 @@ def test_a_run_that_goes_on_opens_them_again(here: Path) -> None:
     assert started.inputs == {"word": "********"}
 
 
+def test_a_secret_that_was_encrypted_is_not_asked_for_again(here: Path) -> None:
+    book = (here / "book.yml").read_text().replace("word: {default: none}", "word: {secret: true}")
+    (here / "book.yml").write_text(book)
+    assert run(*PASSWORDS, "-e", "@extra.yml") == 3
+    assert quell("resume", *PASSWORDS, "--yes") == 0
+
+
 def test_a_whole_file_may_be_given(here: Path) -> None:
     (here / "extra.yml").write_text(seal(json.dumps({"word": EXTRA}), KEY))
     assert run(*PASSWORDS, "-e", "@extra.yml", "--yes") == 0
