@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from engine.errors import ApprovalNeeded, GuardRefused
 from engine.events import GuardHeld
 from engine.execution.orders import Outcome
-from engine.execution.results import registered
+from engine.execution.results import registered, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -180,7 +180,8 @@ class Changes:
         order = lane.popleft()
         assert outcome.change is not None
         if order.approved is not None and self._approvals.yes:
-            message = f"the target is no longer the one that was shown: {outcome.change.summary}"
+            summary = told(outcome.change, order.task)["summary"]
+            message = f"the target is no longer the one that was shown: {summary}"
             lane.clear()
             return [self._ended(order, "failed", message)]
         try:

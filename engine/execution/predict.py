@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.contract import Change, to_plain
 from engine.errors import GuardRefused
 from engine.events import ChangePredicted, GuardHeld, NotPredicted
 from engine.execution.approval import Proposal
 from engine.execution.handlers import notified_by
 from engine.execution.orders import Order
+from engine.execution.results import told
 from engine.execution.waves import defines
 from engine.language.model import Block, tasks_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 
+    from engine.contract import Change
     from engine.events import Event
     from engine.execution.orders import Outcome
     from engine.execution.stage import Stage
@@ -141,6 +142,7 @@ class Predictor:
 
     def propose(self, order: Order, change: Change) -> Proposal:
         """Make a change known that waits for a yes."""
+        shown = told(change, order.task)
         self._tell(
             ChangePredicted(
                 task=order.task.id,
@@ -149,11 +151,18 @@ class Predictor:
                 host=order.host,
                 delegate=order.delegate,
                 item=order.item,
-                change=to_plain(change),
+                change=shown,
             )
         )
-        module = order.task.module
-        return Proposal(order.key, order.name, module, order.where, change, self._approve(order))
+        return Proposal(
+            key=order.key,
+            name=order.name,
+            module=order.task.module,
+            where=order.where,
+            change=change,
+            summary=shown["summary"],
+            approve=self._approve(order),
+        )
 
     def _expected(
         self, nodes: Iterable[Node], hosts: Hosts, only_if: str = ""
@@ -217,7 +226,8 @@ class Predictor:
 
     def _approve(self, order: Order) -> Approve:
         entry = self._registry[order.task.module]
-        if order.unknown is not None and not getattr(entry.cls, "observable", True):
+        observable = getattr(entry.cls, "observable", True) and order.task.text.no_log is not True
+        if order.unknown is not None and not observable:
             # It may have run already and nothing can tell: a person decides, even under --yes.
             return "always_ask"
         return order.task.approve

@@ -15,7 +15,7 @@ from engine.errors import HostError
 from engine.events import EVIDENCE_PHASES, TaskEnded, WaveEnded
 from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome, Wave
-from engine.execution.results import hidden, names_of_result, registered
+from engine.execution.results import NO_LOG, hidden, names_of_result, registered
 from engine.language.templates import Scope
 from engine.nearest import did_you_mean
 from engine.units import cut
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 LABEL = 60
 """Characters of a loop item in its label."""
-
-NO_LOG = "not shown: no_log"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from engine.events import Intent, TaskStarted
 from engine.execution.look import VERIFY_WITHIN, Looker
 from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome
-from engine.execution.results import registered
+from engine.execution.results import registered, told
 from engine.execution.timing import timing
 from engine.language.templates import Scope
 
@@ -154,7 +154,8 @@ class Worker:
             return self._probe(order, looker, module)
         timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
         target = looker.target(task, scope, timeout)
-        if order.unknown is not None and _observable(module):
+        told_whole = task.text.no_log is not True
+        if order.unknown is not None and told_whole and _observable(module):
             change = msgspec.convert(order.unknown.change, Change)
             if module.confirm(target, change) is None:
                 return self._had_taken_effect(order, order.unknown, looker, change)
@@ -338,7 +339,7 @@ def _intent(order: Order, change: Change) -> Intent:
         host=order.host,
         delegate=order.delegate,
         item=order.item,
-        change=to_plain(change),
+        change=told(change, order.task),
     )
 
 

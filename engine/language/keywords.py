@@ -128,8 +128,9 @@ class Shared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ignore_errors: a failure lets the host go on.
         ignore_unreachable: so does a host that cannot be reached.
         any_errors_fatal: a failure on one host is one on all.
-        no_log: `true` hides the result, but not why it failed; a list of expressions, such as
-            `result.json.token`, whose values are masked wherever they turn up from then on.
+        no_log: `true` hides the result and the change, but not what it acts on and why it failed;
+            a list of expressions, such as `result.json.token`, whose values are masked wherever
+            they turn up from then on.
         approve: whose yes a change needs. `ask`: a person's, or `--yes`; `auto`: none, the author
             vouches for it; `always_ask`: a person's, even under `--yes`.
     """

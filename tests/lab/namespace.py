@@ -56,6 +56,7 @@ _PACKAGES = {
     "unshare": "util-linux",
     "nsenter": "util-linux",
     "hostname": "hostname",
+    "systemctl": "systemd",
 }
 
 
