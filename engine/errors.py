@@ -16,7 +16,8 @@ QuellError
 └── Interrupted        99   Ctrl-C or SIGTERM
 ```
 
-Anything else that reaches the top is our bug: exit code 250.
+Anything else that reaches the top is our bug, and becomes `Bug` where there may be secrets in it:
+exit code 250.
 """
 
 from __future__ import annotations
@@ -148,6 +149,10 @@ class GuardRefused(QuellError):
 
 class JournalError(QuellError):
     """The journal cannot be opened, written or read, or its hash chain does not hold."""
+
+
+class Bug(Exception):
+    """Our own mistake, as a traceback without the secrets that were in it."""
 
 
 class Interrupted(QuellError):

@@ -53,6 +53,7 @@ class RunStarted(Base, frozen=True, kw_only=True):
         check: nothing will be changed.
         hosts: the playbook's hosts, after `--limit`.
         inputs: their values.
+        alert: that it was started for; None without one.
         options: what the command line said, enough to resume with.
         files: each that was read for it, with the sha256 of its bytes: `resume` refuses others.
         tasks: the id of each task, with a digest of its text and of the values that it is given.
@@ -68,6 +69,7 @@ class RunStarted(Base, frozen=True, kw_only=True):
     check: bool
     hosts: list[str]
     inputs: dict[str, Any]
+    alert: dict[str, Any] | None = None
     options: dict[str, Any]
     files: dict[str, str] = {}
     tasks: dict[str, str] = {}

@@ -8,7 +8,7 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
 from engine import events as e
-from engine.cli.detail import details, diff_lines
+from engine.cli.detail import described, details, diff_lines
 from engine.cli.style import Painter, names
 from engine.redact import escape
 from engine.units import count, duration
@@ -82,6 +82,8 @@ class Console:
         mode = " · check mode: nothing will be changed" if event.check else ""
         title = self._paint("bold", escape(event.playbook))
         self._line(f"{title} · run {event.run} · {count(len(event.hosts), 'host')}{mode}")
+        if event.alert is not None:
+            self._line(self._paint("dim", f"alert: {escape(described(event.alert))}"))
         self._line("")
 
     @tell.register

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.cli.journal_option import journal_option
 from engine.cli.paths import absolute
+from engine.cli.vaults import vault_of, vault_options
+
+if TYPE_CHECKING:
+    from engine.vault import Vault
 
 
 @click.command()
@@ -44,6 +48,7 @@ from engine.cli.paths import absolute
     default="",
     help="Overrule a policy's approvals and cool-downs, this time too.",
 )
+@vault_options
 @click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
 @click.option("--json", "as_json", is_flag=True, help="Events on stdout, as JSON Lines.")
 @journal_option
@@ -55,6 +60,14 @@ def command(run: str, **said: Any) -> int:
     sent again without a yes. The files must be those that the run began with; on another
     controller they may lie elsewhere.
     """
+    from engine.cli.masking import masking
+
+    vault = vault_of(said)
+    with masking(vault.redactor):
+        return _resume(run, said, vault)
+
+
+def _resume(run: str, said: dict[str, Any], vault: Vault) -> int:
     from engine.cli import session
     from engine.cli.extra import extra_vars
     from engine.cli.passwords import asked
@@ -66,7 +79,7 @@ def command(run: str, **said: Any) -> int:
         module_path=[absolute(path) for path in said["module_path"]] or None,
         user=said["user"],
         private_key=said["private_key"] and absolute(said["private_key"]),
-        secrets=extra_vars(said["extra_vars"]),
+        secrets=extra_vars(said["extra_vars"], vault),
         break_glass=said["break_glass"],
     )
     manner = session.Manner(
@@ -76,5 +89,6 @@ def command(run: str, **said: Any) -> int:
         diff=said["diff"],
         journal=said["journal"],
         passwords=asked(ssh=said["ask_pass"], become=said["ask_become_pass"]),
+        vault=vault,
     )
     return session.go_on(run, manner, elsewhere, accept=said["changed_files"])

@@ -7,35 +7,42 @@ import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
+from engine.alerts import Alert, Offer
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
 from engine.cli.heeding import Heeder
 from engine.cli.jsonl import json_line
-from engine.cli.passwords import Passwords
+from engine.cli.passwords import Passwords, ask_input, ask_secret
 from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
 from engine.cli.style import is_terminal, wants_colour
 from engine.errors import InputError, JournalError
 from engine.execution.assemble import assemble, new_run_id, prepare
-from engine.execution.resuming import options_of, resumption
+from engine.execution.resuming import hidden, options_of, resumption
 from engine.journal import open_journal
 from engine.journal.progress import progress
+from engine.language import head
 from engine.redact import escape
+from engine.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.cli.screen import Screen
     from engine.events import Event, Sink
+    from engine.execution.asking import Ask
     from engine.execution.assemble import Prepared
     from engine.execution.options import Options
     from engine.execution.resuming import Elsewhere, Resumption
     from engine.execution.run import Run
     from engine.journal.base import Journal, Recorder
+    from engine.journal.progress import Progress
     from engine.redact import Redactor
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -53,6 +60,7 @@ class Manner:
         step: ask before each task.
         journal: its URL; None for the user's own.
         passwords: from the prompts of `-k` and `-K`.
+        vault: opens what is encrypted.
     """
 
     yes: bool = False
@@ -62,10 +70,16 @@ class Manner:
     step: bool = False
     journal: str | None = None
     passwords: Passwords = field(default_factory=Passwords)
+    vault: Vault = field(default_factory=Vault)
 
 
-def start(options: Options, manner: Manner) -> int:
+def start(options: Options, manner: Manner, offer: Offer | None = None) -> int:
     """Begin a run, and see it through.
+
+    Args:
+        options: of the run.
+        manner: how to behave.
+        offer: the alerts of `--alert`.
 
     Returns:
         The exit code.
@@ -74,7 +88,7 @@ def start(options: Options, manner: Manner) -> int:
         InputError: something is wrong with what was given; no host was contacted.
         JournalError: what happens could not be recorded; nothing more was sent.
     """
-    prepared = _prepared(options, manner)
+    prepared = _prepared(options, manner, offer, ask_input if _somebody() else None)
     run_id = new_run_id()
     with open_journal(manner.journal) as journal, journal.begin(run_id) as recorder:
         return _execute(prepared, run_id, journal, recorder, manner, None)
@@ -100,14 +114,47 @@ def go_on(run: str, manner: Manner, elsewhere: Elsewhere, *, accept: bool = Fals
             so_far = progress(journal.events(run_id))
             if so_far.ended is not None and so_far.ended.outcome in ("resolved", "done", "checked"):
                 raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
-            prepared = _prepared(options_of(so_far, elsewhere), manner)
+            options = options_of(so_far, _with_secrets(so_far, elsewhere))
+            prepared = _prepared(options, manner, _same(so_far), None)
             going_on = resumption(so_far, prepared, accept=accept)
             return _execute(prepared, run_id, journal, recorder, manner, going_on)
 
 
-def _prepared(options: Options, manner: Manner) -> Prepared:
+def _with_secrets(so_far: Progress, elsewhere: Elsewhere) -> Elsewhere:
+    """Where the files are, and the secrets that a person is asked for once more."""
+    missing = sorted(hidden(so_far) - elsewhere.secrets.keys())
+    if not missing or not _somebody():
+        return elsewhere
+    playbook = elsewhere.playbook or str(so_far.options["playbook"])
+    inputs = head(Path(playbook)).text.inputs
+    answers = {name: ask_secret(name, inputs.get(name)) for name in missing}
+    given = {name: answer for name, answer in answers.items() if answer is not None}
+    return structs.replace(elsewhere, secrets={**given, **elsewhere.secrets})
+
+
+def _somebody() -> bool:
+    """Whether there is a terminal to ask at."""
+    return sys.stdin.isatty() and is_terminal(sys.stderr)
+
+
+def _prepared(options: Options, manner: Manner, offer: Offer | None, ask: Ask | None) -> Prepared:
     given = manner.passwords
-    return prepare(options, password=given.ssh, become_password=given.become)
+    return prepare(
+        options,
+        offer=offer,
+        vault=manner.vault,
+        ask=ask,
+        password=given.ssh,
+        become_password=given.become,
+    )
+
+
+def _same(so_far: Progress) -> Offer | None:
+    """The alert that the run was started for."""
+    data = so_far.started.alert
+    if data is None:
+        return None
+    return Offer(path=so_far.started.run, alerts=(Alert.from_data(data),), number=1)
 
 
 def _execute(
@@ -130,7 +177,7 @@ def _execute(
     )
     heeder = Heeder(recorder)
     sinks: list[Sink] = [heeder, console, *([JsonLines()] if manner.json else [])]
-    somebody = sys.stdin.isatty() and is_terminal(sys.stderr)
+    somebody = _somebody()
     person = TerminalApprover(screen, lambda: bool(interrupted)) if somebody else None
     if manner.step and person is None:
         raise InputError("--step asks before each task, and there is no terminal to ask at")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.detail import described
 from engine.cli.journal_option import journal_option
 from engine.cli.jsonl import json_line
 from engine.cli.style import Painter, names, wants_colour
@@ -17,8 +18,9 @@ from engine.redact import escape
 from engine.units import count, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
+    from typing import Any
 
     from engine.events import Intent, RunEnded, RunStarted
     from engine.journal.progress import Progress
@@ -92,6 +94,8 @@ def _header(started: RunStarted) -> Iterator[Line]:
     yield _labelled("quell", started.version)
     yield _labelled("mode", "check: nothing is changed" if started.check else "changes are made")
     yield _labelled("hosts", names(started.hosts, _HOSTS))
+    if started.alert is not None:
+        yield from _alert(started.alert)
     options = {
         name: value
         for name, value in started.options.items()
@@ -100,6 +104,13 @@ def _header(started: RunStarted) -> Iterator[Line]:
     for label, values in (("inputs", started.inputs), ("options", options)):
         for number, line in enumerate(fields_of(values, indent="")):
             yield _labelled("" if number else label, line.text)
+
+
+def _alert(alert: Mapping[str, Any]) -> Iterator[Line]:
+    since = f" · since {alert['startsAt']}" if alert["startsAt"] else ""
+    yield _labelled("alert", f"{described(alert)}{since}")
+    if alert["generatorURL"]:
+        yield _labelled("", alert["generatorURL"])
 
 
 def _ending(so_far: Progress, *, alive: bool) -> Iterator[Line]:

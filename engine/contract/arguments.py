@@ -56,6 +56,9 @@ Bytes = Annotated[
 Pattern = Annotated[str, Meta(title="RE2 pattern", extra_json_schema={"format": "re2"})]
 """A regular expression in RE2's syntax, which no text can make slow."""
 
+Program = Annotated[str, Meta(extra_json_schema={"format": "program"})]
+"""Text that the host runs, as a shell or a database does: no word of an alert may be in it."""
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import platform
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine import __version__
 from engine import inventory as inventories
+from engine.alerts import choose
 from engine.connections.become import BecomeSaid
 from engine.connections.links import Links
 from engine.connections.settings import Defaults
-from engine.events import GlassBroken, RunResumed, RunStarted, now
+from engine.errors import InputError, Problem
+from engine.events import GlassBroken, now
 from engine.execution.approval import Approvals
+from engine.execution.asking import with_answers
 from engine.execution.batches import Budget
 from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
@@ -31,11 +32,12 @@ from engine.execution.halt import Halt
 from engine.execution.judging import Judging
 from engine.execution.memory import Memory
 from engine.execution.neighbours import Neighbours
+from engine.execution.opening import incident, opening_of
 from engine.execution.pace import Pace
 from engine.execution.past import Past, past_of
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
-from engine.execution.precheck import check_arguments
+from engine.execution.precheck import check_arguments, check_sealed
 from engine.execution.predict import Predictor
 from engine.execution.reaching import reached
 from engine.execution.read_files import files_of
@@ -47,20 +49,23 @@ from engine.execution.worker import Worker
 from engine.language import fill, load
 from engine.language.templates import Scope, Templates
 from engine.policy import usual
-from engine.redact import Redactor
 from engine.registry import Registry
+from engine.vault import Vault, VaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from engine.alerts import Alert, Offer
     from engine.connections.settings import Settings
     from engine.events import Event, Sink
     from engine.execution.approval import Approver
+    from engine.execution.asking import Ask
     from engine.execution.options import Options
     from engine.execution.resuming import Resumption
     from engine.journal.base import Journal, Recorder
     from engine.language.model import Playbook, Task
     from engine.policy import Policies
+    from engine.redact import Redactor
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -72,6 +77,7 @@ class Prepared:
     Args:
         inputs: the playbook's, typed.
         given: the inputs and all other `-e` values.
+        alert: that it is run for; None without one.
         settings: how each host is reached.
         becoming: as whom each task acts there.
         policies: that hold.
@@ -85,6 +91,7 @@ class Prepared:
     inputs: dict[str, Any]
     given: dict[str, Any]
     plan: Plan
+    alert: Alert | None
     settings: Mapping[str, Settings]
     becoming: Becoming
     policies: Policies
@@ -100,12 +107,21 @@ class Prepared:
 
 
 def prepare(
-    options: Options, *, password: str | None = None, become_password: str | None = None
+    options: Options,
+    *,
+    offer: Offer | None = None,
+    vault: Vault | None = None,
+    ask: Ask | None = None,
+    password: str | None = None,
+    become_password: str | None = None,
 ) -> Prepared:
     """Load and check everything that the options name.
 
     Args:
         options: what the command line said.
+        offer: the alerts that `--alert` gives, of which one is taken.
+        vault: opens what is encrypted, and knows what is secret.
+        ask: asks a person for an input; None: nobody is there.
         password: for SSH, from the prompt of `-k`.
         become_password: for sudo and its like, from that of `-K`.
 
@@ -115,13 +131,19 @@ def prepare(
     path = Path(options.playbook)
     policies = usual(options.policy)
     registry = Registry(Path(p) for p in options.module_path)
-    inventory = inventories.load(options.inventory, playbook_dir=path.parent)
+    vault = vault or Vault()
+    redactor = vault.redactor
+    inventory = inventories.load(options.inventory, playbook_dir=path.parent, vault=vault)
     names = inventory.names()
     [playbook] = load([path], registry, inventory_names=names)
-    inputs = fill(playbook, options.extra, inventory_names=names)
-    given = {**options.extra, **inputs}
-    templates = Templates()
-    redactor = Redactor()
+    alert = choose(offer, playbook) if offer else None
+    said = alert.data() if alert else None
+    answered = with_answers(playbook, options.extra, said, ask, redactor)
+    options = msgspec.structs.replace(options, extra=answered)
+    extra = _opened(vault, answered)
+    inputs = fill(playbook, extra, alert=said, inventory_names=names)
+    given = {**extra, **inputs}
+    templates = Templates(vault)
     selection = Selection(
         options.limit,
         options.only,
@@ -144,6 +166,7 @@ def prepare(
     if become_password:
         redactor.learn(become_password)
     becoming = Becoming({host: one.become for host, one in settings.items()}, flags, templates)
+    check_sealed(plan, templates)
     check_arguments(plan, registry, given, becoming, templates)
     return Prepared(
         options,
@@ -152,6 +175,7 @@ def prepare(
         inputs,
         given,
         plan,
+        alert,
         settings,
         becoming,
         policies,
@@ -160,6 +184,14 @@ def prepare(
         files_of(plan, registry, options),
         fingerprints(playbook),
     )
+
+
+def _opened(vault: Vault, extra: dict[str, Any]) -> dict[str, Any]:
+    """The values of `-e`; the journal keeps the encrypted ones as they were given."""
+    try:
+        return {name: vault.opened(value) for name, value in extra.items()}
+    except VaultError as error:
+        raise InputError(Problem(str(error))) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +232,14 @@ def assemble(
     progress = resumption.progress if resumption else None
     options, plan, templates = prepared.options, prepared.plan, prepared.templates
     bus = Bus(prepared.redactor, sinks)
-    opened_at = progress.started.at if progress else now()
+    began_at = progress.started.at if progress else now()
     memory = Memory(
         plan,
         prepared.given,
-        _incident(run_id, prepared.playbook, opened_at, check=options.check),
+        incident(run_id, prepared, began_at),
         templates,
         prepared.redactor,
+        prepared.alert.data() if prepared.alert else None,
     )
     guards = Guards(
         prepared.policies,
@@ -241,7 +274,7 @@ def assemble(
     judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
     phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
     run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
-    opening = [_opening(prepared, run_id, resumption, opened_at)]
+    opening = [opening_of(prepared, run_id, resumption, began_at)]
     if options.break_glass:
         opening.append(GlassBroken(by=getpass.getuser(), reason=options.break_glass))
     return Assembled(run, links, opening, bus.tell)
@@ -254,54 +287,6 @@ def _always(_task: Task, _hosts: int) -> bool:
 def _all(*calls: Callable[[], None]) -> None:
     for call in calls:
         call()
-
-
-def _incident(
-    run_id: str, playbook: Playbook, opened_at: datetime, *, check: bool
-) -> dict[str, Any]:
-    return {
-        "id": run_id,
-        "title": playbook.text.name,
-        "severity": None,
-        "channel": None,
-        "commander": None,
-        "opened_at": opened_at.isoformat(),
-        "acknowledge_by": None,
-        "check": check,
-    }
-
-
-def _opening(
-    prepared: Prepared, run_id: str, resumption: Resumption | None, opened_at: datetime
-) -> Event:
-    options: dict[str, Any] = msgspec.to_builtins(prepared.options)
-    files, tasks = dict(prepared.files), dict(prepared.tasks)
-    if resumption is not None:
-        return RunResumed(
-            user=getpass.getuser(),
-            controller=platform.node(),
-            options=options,
-            files=files,
-            tasks=tasks,
-            changed=list(resumption.changed),
-            moved=dict(resumption.moved),
-        )
-    return RunStarted(
-        at=opened_at,
-        run=run_id,
-        playbook=prepared.playbook.text.name,
-        path=prepared.options.playbook,
-        digest=prepared.playbook.digest,
-        user=getpass.getuser(),
-        controller=platform.node(),
-        version=__version__,
-        check=prepared.options.check,
-        hosts=list(prepared.plan.hosts),
-        inputs=prepared.inputs,
-        options=options,
-        files=files,
-        tasks=tasks,
-    )
 
 
 def new_run_id() -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.journal.progress import Progress
     from engine.language.model import Playbook, Task
 
+_CONNECTION = "ansible_"
 _HINT = "start a new run; or --changed-files goes on with them as they are now"
 
 
@@ -85,22 +86,32 @@ def options_of(progress: Progress, elsewhere: Elsewhere) -> Options:
     return options
 
 
+def hidden(progress: Progress) -> frozenset[str]:
+    """The names of `-e` whose values were secret, and must be given again."""
+    extra = progress.options.get("extra", {})
+    return frozenset(name for name in _masked(extra) if not name.startswith(_CONNECTION))
+
+
+def _masked(extra: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(name for name, value in extra.items() if MASK in str(value))
+
+
 def _with_secrets(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The values of `-e`, without the masks among them."""
-    hidden = {name for name, value in recorded.items() if MASK in str(value)}
+    masked = _masked(recorded)
     # A password for the hosts need not be said there. The mask in its place would lock accounts.
-    passwords = {name for name in hidden if name.startswith("ansible_")}
     problems = [
         Problem(f"{name} was a secret and is in no journal", "-e", hint="give it again")
-        for name in sorted(hidden - passwords - given.keys())
+        for name in sorted(masked - given.keys())
+        if not name.startswith(_CONNECTION)
     ]
     problems += [
         Problem(f"{name} was no secret: a run goes on with the values that it began with", "-e")
-        for name in sorted(given.keys() - hidden)
+        for name in sorted(given.keys() - masked)
     ]
     if problems:
         raise InputError(*problems)
-    return {name: value for name, value in recorded.items() if name not in hidden} | dict(given)
+    return {name: value for name, value in recorded.items() if name not in masked} | dict(given)
 
 
 def resumption(progress: Progress, prepared: Prepared, *, accept: bool) -> Resumption:

@@ -18,6 +18,7 @@ from engine.execution.orders import Order, Outcome, Wave
 from engine.execution.results import NO_LOG, hidden, names_of_result, registered
 from engine.language.templates import Scope
 from engine.nearest import did_you_mean
+from engine.units import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -224,7 +225,7 @@ class Stage:
                 names[control.index_var] = number
             scope = Scope({**data, **names}, texts, self._templates)
             shown = self._templates.render(control.label, scope) if control.label else item
-            label = str(shown)[:LABEL]
+            label = cut(str(shown), LABEL)
             counts[label] = counts.get(label, 0) + 1
             again = f" ({counts[label]})" if counts[label] > 1 else ""
             labelled.append((label + again, names))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError, Problem
 from engine.inventory import yaml
 from engine.inventory.text import read
+from engine.vault import Vault, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,16 +41,20 @@ class Layer:
 
 
 def load_layer(
-    directory: Path, groups: Iterable[str], hosts: Iterable[str], problems: list[Problem]
+    directory: Path,
+    groups: Iterable[str],
+    hosts: Iterable[str],
+    problems: list[Problem],
+    vault: Vault,
 ) -> Layer:
     """What the directory's `group_vars/` and `host_vars/` say of these groups and hosts."""
-    of_groups, group_files = _load(directory / "group_vars", groups, problems)
-    of_hosts, host_files = _load(directory / "host_vars", hosts, problems)
+    of_groups, group_files = _load(directory / "group_vars", groups, problems, vault)
+    of_hosts, host_files = _load(directory / "host_vars", hosts, problems, vault)
     return Layer(of_groups, of_hosts, group_files, host_files)
 
 
 def _load(
-    directory: Path, names: Iterable[str], problems: list[Problem]
+    directory: Path, names: Iterable[str], problems: list[Problem], vault: Vault
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, str]]]:
     if not directory.is_dir():
         return {}, {}
@@ -60,18 +65,20 @@ def _load(
     for name in names:
         chosen = next((name + end for end in _EXTENSIONS if name + end in present), None)
         if chosen is not None:
-            found[name], files[name] = _merged(directory / chosen, problems)
+            found[name], files[name] = _merged(directory / chosen, problems, vault)
     return found, files
 
 
-def _merged(path: Path, problems: list[Problem]) -> tuple[dict[str, Any], dict[str, str]]:
+def _merged(
+    path: Path, problems: list[Problem], vault: Vault
+) -> tuple[dict[str, Any], dict[str, str]]:
     variables: dict[str, Any] = {}
     files: dict[str, str] = {}
     for file in _files(path) if path.is_dir() else [path]:
         try:
-            text = read(file)
+            text = read(file, vault)
             files[text.path] = text.digest
-            variables |= _variables(text)
+            variables |= _variables(text, vault)
         except InputError as error:
             problems.extend(error.problems)
     return variables, files
@@ -89,10 +96,13 @@ def _files(directory: Path) -> list[Path]:
     return files
 
 
-def _variables(text: Text) -> dict[str, Any]:
+def _variables(text: Text, vault: Vault) -> dict[str, Any]:
     found = yaml.parse(text)
     if not found:
         return {}
+    if text.sealed:
+        vault.learn(found)
+        found = literal(found)
     if not isinstance(found, dict):
         raise InputError(text.problem("must be a mapping of variables", 1))
     places = yaml.Places(text)

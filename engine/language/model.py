@@ -16,6 +16,7 @@ from engine.language.keywords import (
     RuleText,
     TaskText,
 )
+from engine.language.matchers import Trigger
 from engine.registry import Kind
 
 
@@ -142,6 +143,7 @@ class Playbook(Struct, frozen=True, kw_only=True):
         phases: the tasks and blocks of each phase that it has.
         severity: the rules.
         handlers: tasks that others notify.
+        triggers: the alerts that call for it.
         input_places: where each input is declared.
         place: where its `hosts` stands.
     """
@@ -153,6 +155,7 @@ class Playbook(Struct, frozen=True, kw_only=True):
     phases: dict[Phase, tuple[Node, ...]]
     severity: tuple[Rule, ...] = ()
     handlers: tuple[Task, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     input_places: dict[str, Place] = {}
     place: Place | None = None
 
