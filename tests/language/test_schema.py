@@ -52,6 +52,8 @@ def test_a_whole_playbook_is_valid(validator: Draft202012Validator) -> None:
         "{notify: {to: x, message: y}}",
         "{tell: x, notify: somebody}",
         "{tell: x, notify: [somebody, others]}",
+        "{block: [{tell: x}, {block: [{sh: x}]}], rescue: [{include: f.yml}], when: a}",
+        "{include: f.yml, inputs: {a: 1}, tags: [b]}",
     ],
 )
 def test_a_task_is_valid(validator: Draft202012Validator, task: str) -> None:
@@ -71,6 +73,9 @@ def test_a_task_is_valid(validator: Draft202012Validator, task: str) -> None:
         "{notify: somebody}",
         "{notify: {to: x}}",
         "{tell: x, notify: {to: x, message: y}}",
+        "{block: [{lok: x}]}",
+        "{block: [{tell: x}], rescu: []}",
+        "{include: f.yml, input: {}}",
     ],
 )
 def test_a_task_is_not_valid(validator: Draft202012Validator, task: str) -> None:
