@@ -59,7 +59,7 @@ def oom(system: System) -> None:
 def pool(system: System) -> None:
     """A job leaks its sessions until the database has no room left."""
     job = _start(system, "leak", subprocess.PIPE)
-    _until(lambda: system.ready() == 503)
+    _until(lambda: _stays_unready(system))
     assert job.stdin is not None
     job.stdin.close()
 
@@ -92,6 +92,15 @@ def _start(system: System, role: str, stdin: int = subprocess.DEVNULL) -> subpro
 
     argv = ["env", "-C", str(ROOT), sys.executable, "-m", "tests.incidents.causes", role]
     return system.db.start(argv, stdin=stdin, **_QUIET)
+
+
+def _stays_unready(system: System) -> bool:
+    """Whether it is so for longer than the backend keeps a connection."""
+    for _ in range(8):
+        if system.ready() != 503:
+            return False
+        time.sleep(0.25)
+    return True
 
 
 def _until(holds: Callable[[], bool]) -> None:
