@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
@@ -75,15 +75,22 @@ def port(system: System) -> None:
     _until(lambda: system.container("backend", "{{.State.Status}}") == "exited")
 
 
-CAUSES: dict[str, Callable[[System], None]] = {
-    "crash": crash,
-    "latency": latency,
-    "auth": auth,
-    "oom": oom,
-    "pool": pool,
-    "port": port,
+class Incident(NamedTuple):
+    """How it is caused, and the alert that tells of it."""
+
+    cause: Callable[[System], None]
+    alert: str
+
+
+INCIDENTS = {
+    "crash": Incident(crash, "BackendDown"),
+    "latency": Incident(latency, "HighLatency"),
+    "auth": Incident(auth, "AuthFailures"),
+    "oom": Incident(oom, "BackendDown"),
+    "pool": Incident(pool, "BackendNotReady"),
+    "port": Incident(port, "BackendDown"),
 }
-"""Each incident by its name."""
+"""Each by its name."""
 
 
 def _start(system: System, role: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:

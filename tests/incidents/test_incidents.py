@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.hosts import eventually
 from tests.end_to_end.quell import PLAYBOOKS, results
-from tests.incidents.causes import CAUSES
+from tests.incidents.causes import INCIDENTS
 from tests.incidents.system import KEY, SETTINGS
 
 if TYPE_CHECKING:
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 LOGIN = '{"email":"test@test.com","password":"test"}'
+
+
+def caused(system: System, name: str) -> Path:
+    """Cause an incident; the alert that tells of it."""
+    INCIDENTS[name].cause(system)
+    return system.noticed(INCIDENTS[name].alert)
 
 
 def run(quell: Quell, system: System, playbook: str, *said: str, alert: Path | None = None) -> None:
@@ -35,8 +41,7 @@ def run(quell: Quell, system: System, playbook: str, *said: str, alert: Path | N
 
 
 def test_a_backend_that_crashed_is_started_again(quell: Quell, system: System) -> None:
-    CAUSES["crash"](system)
-    alert = system.noticed("BackendDown")
+    alert = caused(system, "crash")
     assert system.container("backend", "{{.State.ExitCode}}") == "2"
     run(quell, system, "backend_crash", alert=alert)
     assert system.ready() == 200
@@ -47,8 +52,7 @@ def test_a_backend_that_crashed_is_started_again(quell: Quell, system: System) -
 def test_a_session_that_holds_a_lock_is_ended(quell: Quell, system: System) -> None:
     waiting = "select count(*) from pg_locks where not granted"
     report = "select count(*) from pg_stat_activity where application_name = 'report'"
-    CAUSES["latency"](system)
-    alert = system.noticed("HighLatency")
+    alert = caused(system, "latency")
     assert system.db.psql(report) == "1"
     quick = ["idle_for=1s", "blocked_for=100ms", "over=3s", "websocket_url=ws://localhost:8081/"]
     run(quell, system, "high_latency", *quick, alert=alert)
@@ -58,8 +62,7 @@ def test_a_session_that_holds_a_lock_is_ended(quell: Quell, system: System) -> N
 
 def test_a_backend_that_ran_out_of_memory_gets_more(quell: Quell, system: System) -> None:
     before = int(system.container("backend", "{{.HostConfig.Memory}}"))
-    CAUSES["oom"](system)
-    alert = system.noticed("BackendDown")
+    alert = caused(system, "oom")
     assert system.container("backend", "{{.State.ExitCode}}") == "137"
     run(quell, system, "backend_oom", "memory=800m", alert=alert)
     assert system.ready() == 200
@@ -68,8 +71,7 @@ def test_a_backend_that_ran_out_of_memory_gets_more(quell: Quell, system: System
 
 def test_a_key_that_was_rotated_badly_is_taken_back(quell: Quell, system: System) -> None:
     before = system.app.exec(["cat", SETTINGS]).stdout
-    CAUSES["auth"](system)
-    alert = system.noticed("AuthFailures")
+    alert = caused(system, "auth")
     assert system.status("/api/auth/login", post=LOGIN) == 500
     said = (f"key_file={KEY}", f"settings={SETTINGS}")
     run(quell, system, "auth_failures", *said, alert=alert)
@@ -79,8 +81,7 @@ def test_a_key_that_was_rotated_badly_is_taken_back(quell: Quell, system: System
 
 def test_leaked_sessions_are_ended(quell: Quell, system: System) -> None:
     leaked = "select count(*) from pg_stat_activity where application_name = 'nightly-job'"
-    CAUSES["pool"](system)
-    system.noticed("BackendNotReady")
+    caused(system, "pool")
     assert int(system.db.psql(leaked)) > 10
     run(quell, system, "db_pool_exhaustion", "idle_for=100ms")
     assert system.db.psql(leaked) == "0"
@@ -88,7 +89,7 @@ def test_leaked_sessions_are_ended(quell: Quell, system: System) -> None:
 
 
 def test_a_stale_process_gives_the_port_back(quell: Quell, system: System) -> None:
-    CAUSES["port"](system)
+    caused(system, "port")
     assert system.ready() == 404
     log = system.app.docker("logs", "--tail", "1", "backend")
     assert "address already in use" in log.stdout
