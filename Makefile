@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BENCH ?= all
 SOAK ?= 10
+KILLS ?= 1000
 export PYTHON
 # Empty is unset: without compiled files each run would compile all of the tests anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -14,7 +15,8 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 DEFINITION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sweep check soak reference bench wheel clean packages lab incident lab-down
+.PHONY: help demo test unit sweep crash soak check reference bench wheel clean packages
+.PHONY: lab incident lab-down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -26,10 +28,13 @@ test: packages $(VENV)/.tools ## run all tests, on real servers that they start 
 	$(PYTEST)
 
 unit: $(VENV)/.tools ## run the quick tests that need no servers, in less than half a minute
-	$(PYTEST) -m "not lab and not slow and not sweep"
+	$(PYTEST) -m "not lab and not slow and not sweep and not crash"
 
 sweep: packages $(VENV)/.tools ## run the long counts: thousands of commands, dials, kills
 	$(PYTEST) --numprocesses 0 -m sweep --timeout 3600
+
+crash: packages $(VENV)/.tools ## end real runs by kill -9 at random points; KILLS=200 for fewer than 1000
+	KILLS=$(KILLS) $(PYTEST) --numprocesses 0 -m crash --timeout 7200 -s
 
 soak: packages $(VENV)/.installed ## use hosts that fail again and again; SOAK=60 for an hour
 	$(BIN)/python -m benchmarks.soak --minutes $(SOAK)

@@ -17,7 +17,8 @@ QuellError
 └── Interrupted        99   Ctrl-C or SIGTERM
 ```
 
-Anything else that reaches the top is our bug: exit code 250.
+Anything else that reaches the top is our bug, and becomes `Bug` where there may be secrets in it:
+exit code 250.
 """
 
 from __future__ import annotations
@@ -159,13 +160,26 @@ class GuardRefused(QuellError):
     """A guard forbids it: blast radius, protected target, lock, cool-down.
 
     Raised by the engine's guards, and by a module that sees that its target must never be hit.
+
+    Args:
+        message: what is refused, by whom and until when.
+        guard: which one: `protected`, `hold`, `cancel`…
     """
 
     exit_code: ClassVar[int] = 5
 
+    def __init__(self, message: str, *, guard: str = "protected") -> None:
+        """Keep the guard's name."""
+        super().__init__(message)
+        self.guard = guard
+
 
 class JournalError(QuellError):
     """The journal cannot be opened, written or read, or its hash chain does not hold."""
+
+
+class Bug(Exception):
+    """Our own mistake, as a traceback without the secrets that were in it."""
 
 
 class Interrupted(QuellError):

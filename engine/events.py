@@ -17,6 +17,9 @@ Status = Literal["ok", "changed", "finding", "skipped", "failed", "unreachable",
 
 PhaseName = Literal["acknowledge", "investigate", "severity", "mitigate", "resolve", "always"]
 
+FAILURES: frozenset[Status] = frozenset({"failed", "unreachable", "unknown"})
+"""What stops a host, unless the playbook says to go on."""
+
 EVIDENCE_PHASES = frozenset({"acknowledge", "investigate", "severity"})
 """Where a failure is evidence: it is noted, and the run goes on."""
 
@@ -43,14 +46,17 @@ class RunStarted(Base, frozen=True, kw_only=True):
         run: the run's id, `20261123-1337-k3f9`.
         playbook: its name.
         path: its file, absolute.
-        digest: sha256 of the file's bytes, hex: `resume` refuses another text.
+        digest: sha256 of the file's bytes, hex.
         user: who started it.
         controller: the machine it runs on.
         version: quell's.
         check: nothing will be changed.
         hosts: the playbook's hosts, after `--limit`.
         inputs: their values.
+        alert: that it was started for; None without one.
         options: what the command line said, enough to resume with.
+        files: each that was read for it, with the sha256 of its bytes: `resume` refuses others.
+        tasks: the id of each task, with a digest of its text and of the values that it is given.
     """
 
     run: str
@@ -63,14 +69,40 @@ class RunStarted(Base, frozen=True, kw_only=True):
     check: bool
     hosts: list[str]
     inputs: dict[str, Any]
+    alert: dict[str, Any] | None = None
     options: dict[str, Any]
+    files: dict[str, str] = {}
+    tasks: dict[str, str] = {}
+
+
+class GlassBroken(Base, frozen=True, kw_only=True):
+    """Rules of approval and cool-downs do not hold for this session; somebody said why."""
+
+    by: str
+    reason: str
 
 
 class RunResumed(Base, frozen=True, kw_only=True):
-    """A run that stopped goes on; what ended before is not run again."""
+    """A run that stopped goes on; what ended before is not run again.
+
+    Args:
+        user: who resumed it.
+        controller: the machine it goes on at.
+        options: as in `RunStarted`, as they are now.
+        files: likewise.
+        tasks: likewise.
+        changed: what has changed of the files, where somebody said to go on all the same.
+        moved: the id of each task that is another one by now, with the new one; empty for a task
+            that is not there any more, or was changed: it counts as one that was never run.
+    """
 
     user: str
+    controller: str = ""
     options: dict[str, Any]
+    files: dict[str, str] = {}
+    tasks: dict[str, str] = {}
+    changed: list[str] = []
+    moved: dict[str, str] = {}
 
 
 class PhaseStarted(Base, frozen=True, kw_only=True):
@@ -148,6 +180,8 @@ class TaskEnded(Base, frozen=True, kw_only=True):
         result: the registered value.
         seconds: how long it took.
         intent: the intent that it is the outcome of, for actions.
+        verified: whether all of its `verify` held; None without one, or where nobody looked.
+        applied: a change was made, whatever came of it then.
     """
 
     phase: PhaseName
@@ -165,6 +199,8 @@ class TaskEnded(Base, frozen=True, kw_only=True):
     result: dict[str, Any] = {}
     seconds: float = 0.0
     intent: str | None = None
+    verified: bool | None = None
+    applied: bool = False
 
 
 class BatchStarted(Base, frozen=True, kw_only=True):
@@ -177,6 +213,14 @@ class BatchStarted(Base, frozen=True, kw_only=True):
 
 class BlockRescued(Base, frozen=True, kw_only=True):
     """What failed in a block on these hosts was dealt with by its `rescue`."""
+
+    block: str
+    name: str
+    hosts: list[str]
+
+
+class BlockFailed(Base, frozen=True, kw_only=True):
+    """A block failed on these hosts, and no `rescue` dealt with it; its `always` is over."""
 
     block: str
     name: str
@@ -300,7 +344,7 @@ class GuardHeld(Base, frozen=True, kw_only=True):
 
 
 class Interruption(Base, frozen=True, kw_only=True):
-    """The run was asked to stop: by which signal."""
+    """The run was asked to stop: by which signal, or by whose `quell cancel`."""
 
     signal: str
 
@@ -326,6 +370,7 @@ class RunEnded(Base, frozen=True, kw_only=True):
 Event = (
     RunStarted
     | RunResumed
+    | GlassBroken
     | PhaseStarted
     | PhaseEnded
     | TaskStarted
@@ -334,6 +379,7 @@ Event = (
     | TaskEnded
     | BatchStarted
     | BlockRescued
+    | BlockFailed
     | RollbackStarted
     | RunHalted
     | SeverityJudged

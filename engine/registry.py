@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["probe", "action", "record"]
 ENTRY_POINTS = "quell.modules"
+LESSER: tuple[Kind, ...] = ("probe", "record")
 _BASES: dict[type[Module], Kind] = {Probe: "probe", Action: "action", Record: "record"}
 
 
@@ -45,10 +46,15 @@ class Entry:
         return next(kind for base, kind in _BASES.items() if issubclass(self.cls, base))
 
     def kind_of(self, args: object) -> Kind:
-        """What a task with these arguments is: an action with `probe: true` is a probe."""
-        may_probe = self.kind == "action" and "probe" in self.cls.__struct_fields__
-        says_probe = isinstance(args, Mapping) and args.get("probe") is True
-        return "probe" if may_probe and says_probe else self.kind
+        """What a task with these arguments is: an action may say that it is less than that."""
+        said = args if isinstance(args, Mapping) else {}
+        return next((kind for kind in self.lesser if said.get(kind) is True), self.kind)
+
+    @property
+    def lesser(self) -> tuple[Kind, ...]:
+        """What a task of an action's module may say that it is: `probe: true`, `record: true`."""
+        fields = self.cls.__struct_fields__ if self.kind == "action" else ()
+        return tuple(kind for kind in LESSER if kind in fields)
 
     def normal(self, args: object) -> object:
         """The arguments as a mapping: the shorthands `primary` and `free_form` written out."""

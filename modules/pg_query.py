@@ -9,7 +9,17 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
-from engine.contract import Duration, Meta, ModuleFailed, Probe, Struct, Target, count, seconds
+from engine.contract import (
+    Duration,
+    Meta,
+    ModuleFailed,
+    Probe,
+    Program,
+    Struct,
+    Target,
+    count,
+    seconds,
+)
 from engine.contract.postgres import PostgresLogin
 
 if TYPE_CHECKING:
@@ -84,7 +94,7 @@ class PgQuery(PostgresLogin, Probe[Rows], frozen=True, kw_only=True):
     """
 
     database: str
-    query: Annotated[str, Meta(title="SQL", examples=["select count(*) from pg_stat_activity"])]
+    query: Annotated[Program, Meta(title="SQL", examples=["select count(*) from pg_stat_activity"])]
     params: list[Any] | dict[str, Any] | None = None
     user: str | None = None
     statement_timeout: Duration = "10s"

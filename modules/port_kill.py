@@ -10,6 +10,7 @@ from engine.contract import (
     Change,
     Duration,
     GuardRefused,
+    Identity,
     ModuleFailed,
     Port,
     Script,
@@ -125,7 +126,7 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
         untold = "" if all(each.start for each in seen.processes) else "; start time not known"
         return Change(
             summary=f"{names} on port {self.port} → ended{untold}",
-            on=tuple(process.identity for process in seen.processes),
+            on=tuple(self._identity(process) for process in seen.processes),
             before=to_plain(seen.processes),
             after=[],
         )
@@ -179,11 +180,15 @@ class PortKill(Action[Listeners], frozen=True, kw_only=True):
 
     def confirm(self, target: Target, change: Change) -> str | None:
         """None of them listens any more; that another one does is for `verify` to judge."""
-        left = [
-            each for each in listeners(target, self.port).processes if each.identity in change.on
-        ]
+        processes = listeners(target, self.port).processes
+        left = [each for each in processes if self._identity(each) in change.on]
         names = ", ".join(f"{each.name} (pid {each.pid})" for each in left)
         return f"still listening: {names}" if left else None
+
+    def _identity(self, process: PortHolder) -> Identity:
+        """The process's own, and the port, which may be one that a policy protects."""
+        own = process.identity
+        return Identity(own.kind, own.name, {**own.key, "port": self.port})
 
     def _guard(self, process: PortHolder, seen: Listeners) -> None:
         what = f"port {self.port} is held by {process.name} (pid {process.pid})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, ClassVar
 
-from engine.contract import Change, FreeCommand, Identity, Script
+from engine.contract import Change, FreeCommand, Identity, Program, Script
 
 if TYPE_CHECKING:
     from engine.contract import Target
@@ -42,7 +42,7 @@ class Shell(FreeCommand, frozen=True, kw_only=True):
 
     primary: ClassVar[str] = "script"
 
-    script: str
+    script: Program
     args: tuple[str, ...] = ()
     executable: str | None = None
 

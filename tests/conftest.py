@@ -9,6 +9,7 @@ import pytest
 
 from tests.lab.accounts import add_accounts
 from tests.lab.lab import Host, Lab
+from tests.lab.team import TeamServer
 from tests.lab.windows import WindowsHost
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ def lab_docker(lab: Lab) -> Lab:
     with ThreadPoolExecutor() as pool:
         list(pool.map(Host.dockerd, lab.hosts))
     return lab
+
+
+@pytest.fixture(scope="session")
+def team_server() -> Iterator[TeamServer]:
+    """A PostgreSQL server for journals, on the controller's own loopback."""
+    with TeamServer() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

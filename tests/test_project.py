@@ -22,6 +22,7 @@ RUN = [str(ROOT / "playbooks" / "port_conflict.yml"), "-i", str(ROOT / "inventor
 HEAVY = {
     *("cryptography", "docker", "httpx", "jinja2", "jsonschema", "msgspec", "paramiko"),
     *("prometheus_client", "psycopg", "rich", "websockets"),
+    *("apprise", "pagerduty", "slack_sdk"),
 }
 
 

@@ -85,7 +85,7 @@ class TerminalApprover:
     def _one_by_one(self, proposals: Sequence[Proposal]) -> frozenset[Key]:
         said: set[Key] = set()
         for p in proposals:
-            what = f"{escape(p.name)} on {p.host}: {escape(p.change.summary)}"
+            what = f"{escape(p.name)} on {p.host}: {escape(p.summary)}"
             if self._read(f"  {what}? [y]es [n]o › ", "yn") == "y":
                 said.add(p.key)
         return frozenset(said)

@@ -8,7 +8,7 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
 from engine import events as e
-from engine.cli.detail import details, diff_lines
+from engine.cli.detail import described, details, diff_lines
 from engine.cli.style import Painter, names
 from engine.redact import escape
 from engine.units import count, duration
@@ -82,12 +82,22 @@ class Console:
         mode = " · check mode: nothing will be changed" if event.check else ""
         title = self._paint("bold", escape(event.playbook))
         self._line(f"{title} · run {event.run} · {count(len(event.hosts), 'host')}{mode}")
+        if event.alert is not None:
+            self._line(self._paint("dim", f"alert: {escape(described(event.alert))}"))
         self._line("")
 
     @tell.register
     def _(self, event: e.RunResumed) -> None:
         going_on = self._paint("bold", "Going on")
         self._line(f"{going_on} · run {self._run} · by {escape(event.user)}")
+        for problem in event.changed:
+            self._line(self._paint("yellow", f"  ! all the same: {escape(problem)}"))
+        self._line("")
+
+    @tell.register
+    def _(self, event: e.GlassBroken) -> None:
+        reason = f"no policy's approvals and cool-downs hold: {escape(event.reason)}"
+        self._line(self._paint("red", f"Glass broken by {escape(event.by)}: {reason}"))
         self._line("")
 
     @tell.register
@@ -265,7 +275,8 @@ class Console:
     @tell.register
     def _(self, event: e.GuardHeld) -> None:
         where = f" on {event.host}" if event.host else ""
-        self._line(self._paint("red", f"  ✗ refused{where}: {escape(event.message)}"))
+        text = f"  ✗ refused{where} by the guard “{event.guard}”: {escape(event.message)}"
+        self._line(self._paint("red", text))
 
     @tell.register
     def _(self, event: e.ApprovalAnswered) -> None:

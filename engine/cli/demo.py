@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 import engine
+from engine.cli.journal_option import journal_option
 from engine.errors import Interrupted, QuellError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _PATIENCE = 10.0
 
 
 @click.command()
-@click.option("--journal", metavar="URL", help="Another journal than your own.")
+@journal_option
 @click.option("-v", "--verbose", count=True, help="More of the results.")
 def command(journal: str | None, verbose: int) -> int:
     """Stage a small real incident on this machine and end it.

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Any
 from engine.redact import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.cli.style import Painter
     from engine.events import TaskEnded
 
 _INDENT = " " * 6
 _FLAGS = frozenset({"changed", "failed", "finding", "skipped", "unreachable", "msg"})
 _LINES = {1: 20, 2: 200}
+
+
+def described(alert: Mapping[str, Any]) -> str:
+    """An alert in one line: its title and its labels."""
+    labels = ", ".join(f"{name}={text}" for name, text in alert["labels"].items())
+    return f"{alert['title']} ({labels})" if labels else str(alert["title"])
 
 
 def details(event: TaskEnded, verbosity: int) -> list[str]:

@@ -13,25 +13,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from engine.language.source import Document
+    from engine.vault import Vault
 
 
-def extra_vars(given: Iterable[str]) -> dict[str, Any]:
+def extra_vars(given: Iterable[str], vault: Vault) -> dict[str, Any]:
     """All values of `-e`, later ones over earlier ones.
 
     Values of `k=v` stay text until the playbook's inputs say what they are.
+
+    Args:
+        given: as on the command line.
+        vault: opens files that are encrypted as a whole.
 
     Raises:
         InputError: one cannot be read.
     """
     merged: dict[str, Any] = {}
     for text in given:
-        merged |= _one(text)
+        merged |= _one(text, vault)
     return merged
 
 
-def _one(text: str) -> dict[str, Any]:
+def _one(text: str, vault: Vault) -> dict[str, Any]:
     if text.startswith("@"):
-        return _mapping(read(Path(text[1:])))
+        document = read(Path(text[1:]), vault)
+        found = _mapping(document)
+        if document.sealed:
+            vault.learn(found)
+        return found
     if text.lstrip().startswith(("{", "[")):
         return _mapping(parse("-e", text.encode("utf-8", "surrogateescape")))
     return _pairs(text)

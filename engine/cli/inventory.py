@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.cli.vaults import vault_of, vault_options
 from engine.errors import InputError, Problem
 from engine.inventory import load
 from engine.redact import escape
+from engine.vault import envelope_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,7 @@ ALL = "all"
 @click.option("--graph", "as_graph", is_flag=True, help="The tree of groups, or of GROUP.")
 @click.option("--vars", "with_vars", is_flag=True, help="With --graph: variables too.")
 @click.option("-l", "--limit", metavar="PATTERN", help="With --list: these hosts only.")
+@vault_options
 @click.argument("group", required=False)
 def command(
     sources: tuple[str, ...],
@@ -39,6 +42,7 @@ def command(
     with_vars: bool,
     limit: str | None,
     group: str | None,
+    **vaults: Any,
 ) -> None:
     """Show the inventory as quell understands it. Contacts no host."""
     if as_list + as_graph + (host is not None) != 1:
@@ -48,7 +52,7 @@ def command(
             raise click.UsageError(f"{option} goes with --graph")
     if limit is not None and not as_list:
         raise click.UsageError("--limit goes with --list")
-    inventory = load(sources)
+    inventory = load(sources, vault=vault_of(vaults))
     if as_graph:
         for line in graph(inventory, _group(inventory, group or ALL), with_vars=with_vars):
             click.echo(escape(line))
@@ -105,7 +109,7 @@ def _group(inventory: Inventory, name: str) -> str:
 
 def _values(variables: dict[str, Any], depth: int) -> Iterator[str]:
     for name, value in sorted(variables.items()):
-        yield _branch(f"{{{name} = {value}}}", depth)
+        yield _branch(f"{{{name} = {_unopened(value)}}}", depth)
 
 
 def _branch(text: str, depth: int) -> str:
@@ -113,7 +117,17 @@ def _branch(text: str, depth: int) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(_text_keys(value), sort_keys=True, indent=4)
+    return json.dumps(_text_keys(_unopened(value)), sort_keys=True, indent=4)
+
+
+def _unopened(value: Any) -> Any:
+    """A value with what is encrypted as it stands in the file, in the form of Ansible's JSON."""
+    if isinstance(value, str):
+        envelope = envelope_of(value)
+        return value if envelope is None else {"__ansible_vault": envelope}
+    if isinstance(value, dict):
+        return {key: _unopened(item) for key, item in value.items()}
+    return [_unopened(item) for item in value] if isinstance(value, list) else value
 
 
 def _text_keys(value: Any) -> Any:

@@ -12,16 +12,22 @@ from engine.execution.plan import tags_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from engine.alerts import Offer
     from engine.execution.options import Options
     from engine.execution.plan import Plan
+    from engine.vault import Vault
 
 
-def show(options: Options, lists: Sequence[str]) -> int:
+def show(
+    options: Options, lists: Sequence[str], offer: Offer | None = None, vault: Vault | None = None
+) -> int:
     """List what would be run, once all of it was checked.
 
     Args:
         options: of the run.
         lists: which of `hosts`, `tasks` and `tags`; none for the check alone.
+        offer: the alerts of `--alert`.
+        vault: opens what is encrypted.
 
     Returns:
         The exit code.
@@ -29,7 +35,7 @@ def show(options: Options, lists: Sequence[str]) -> int:
     Raises:
         InputError: something is wrong with what was given.
     """
-    plan = prepare(options).plan
+    plan = prepare(options, offer=offer, vault=vault).plan
     for name in lists:
         for line in _LISTS[name](plan):
             click.echo(line)

@@ -9,16 +9,19 @@ from typing import Any
 import click
 
 from engine import __version__
-from engine.errors import BUG_EXIT_CODE, QuellError
+from engine.errors import BUG_EXIT_CODE, Bug, QuellError
 
 _COMMANDS = {
     "run": "Investigate, classify, predict, ask, mitigate, verify, resolve.",
     "resume": "Go on with a run that stopped.",
+    "cancel": "Ask a run to stop, or hold the actions of all.",
     "validate": "Check playbooks without contacting a host.",
+    "match": "Which playbooks an alert calls for, and with which inputs.",
     "runs": "List the runs in the journal.",
     "show": "Tell what happened in a run.",
     "inventory": "Show the inventory as quell understands it.",
     "modules": "The reference of the modules.",
+    "vault": "Encrypt values, and look into encrypted files.",
     "schema": "The JSON Schema of the language, for editors.",
     "demo": "Stage a small real incident on this machine and end it.",
 }
@@ -87,10 +90,10 @@ def _exit_code(argv: list[str] | None) -> int:
         # Whoever read our output has left, as `| head` does; that is no failure of ours.
         sys.stderr.close()
         return 0
-    except Exception:  # noqa: BLE001  # around the whole command: our bug, and said so
+    except Exception as error:  # noqa: BLE001  # around the whole command: our bug, and said so
         import traceback
 
-        _say(traceback.format_exc())
+        _say(str(error) if isinstance(error, Bug) else traceback.format_exc())
         _say("This is a bug in quell: please report it with the lines above.")
         return BUG_EXIT_CODE
     return code if isinstance(code, int) else 0

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.cli.journal_option import journal_option
+from engine.cli.paths import absolute
+from engine.cli.vaults import vault_of, vault_options
 from engine.connections.become import METHODS
 from engine.execution.options import FORKS
+
+if TYPE_CHECKING:
+    from engine.alerts import Offer
+    from engine.execution.options import Options
+    from engine.vault import Vault
 
 _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 
@@ -30,7 +38,14 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
     metavar="VALUES",
     help="Inputs: k=v, YAML/JSON, or @file; may be repeated.",
 )
+@click.option(
+    "--alert",
+    metavar="FILE",
+    help="The alert that it is run for, as Alertmanager or PagerDuty sends it; `-` for standard "
+    "input, FILE#N for the Nth of several.",
+)
 @click.option("-C", "--check", is_flag=True, help="Change nothing; say what would be changed.")
+@vault_options
 @click.option("-D", "--diff", is_flag=True, help="Show each change's before and after.")
 @click.option("--yes", is_flag=True, help="Apply the changes without asking.")
 @click.option("--only", metavar="PHASE", type=click.Choice(_PHASES), help="Run only this phase.")
@@ -76,7 +91,7 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
     default="",
     help="Overrule a policy's approvals and cool-downs; the reason stands in the journal.",
 )
-@click.option("--journal", metavar="URL", help="Another journal than your own.")
+@journal_option
 @click.option(
     "--detailed-exitcode", is_flag=True, help="With --check: exit 6 if there would be changes."
 )
@@ -87,15 +102,50 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 @click.option("-v", "--verbose", count=True, help="More of the results; -vv, -vvv: all of it.")
 def command(playbook: str, **said: Any) -> int:
     """Run PLAYBOOK: investigate, classify, predict, ask, mitigate, verify, resolve."""
+    from engine.alerts import read_offer
+    from engine.cli.masking import masking
+
+    offer = read_offer(said["alert"]) if said["alert"] else None
+    if offer is not None and offer.over:
+        click.echo(f"{offer.path}: resolved: nothing is started", err=True)
+        return 0
+    vault = vault_of(said)
+    with masking(vault.redactor):
+        return _run(playbook, said, offer, vault)
+
+
+def _run(playbook: str, said: dict[str, Any], offer: Offer | None, vault: Vault) -> int:
     from engine.cli import session
-    from engine.cli.extra import extra_vars
     from engine.cli.passwords import asked
+
+    options = _options(playbook, said, vault)
+    lists = [name for name in ("hosts", "tasks", "tags") if said[f"list_{name}"]]
+    if said["syntax_check"] or lists:
+        from engine.cli import listing
+
+        return listing.show(options, lists, offer, vault)
+    manner = session.Manner(
+        yes=said["yes"],
+        json=said["as_json"],
+        verbosity=said["verbose"],
+        diff=said["diff"],
+        step=said["step"],
+        journal=said["journal"],
+        passwords=asked(ssh=said["ask_pass"], become=said["ask_become_pass"]),
+        vault=vault,
+    )
+    return session.start(options, manner, offer)
+
+
+def _options(playbook: str, said: dict[str, Any], vault: Vault) -> Options:
+    """What was said, in a form that the journal keeps."""
+    from engine.cli.extra import extra_vars
     from engine.execution.options import Options
 
-    options = Options(
+    return Options(
         playbook=str(Path(playbook).absolute()),
-        inventory=[_absolute(source) for source in said["inventory"]],
-        extra=extra_vars(said["extra_vars"]),
+        inventory=[absolute(source) for source in said["inventory"]],
+        extra=extra_vars(said["extra_vars"], vault),
         limit=_limit(said["limit"]),
         check=said["check"],
         only=said["only"],
@@ -106,34 +156,14 @@ def command(playbook: str, **said: Any) -> int:
         become=said["become"],
         become_user=_account(said["become_user"]),
         become_method=said["become_method"],
-        private_key=said["private_key"] and _absolute(said["private_key"]),
+        private_key=said["private_key"] and absolute(said["private_key"]),
         timeout=said["timeout"],
-        module_path=[_absolute(path) for path in said["module_path"]],
+        module_path=[absolute(path) for path in said["module_path"]],
         start_at_task=said["start_at_task"],
-        policy=said["policy"] and _absolute(said["policy"]),
+        policy=said["policy"] and absolute(said["policy"]),
         break_glass=said["break_glass"],
         detailed_exitcode=said["detailed_exitcode"],
     )
-    lists = [name for name in ("hosts", "tasks", "tags") if said[f"list_{name}"]]
-    if said["syntax_check"] or lists:
-        from engine.cli import listing
-
-        return listing.show(options, lists)
-    manner = session.Manner(
-        yes=said["yes"],
-        json=said["as_json"],
-        verbosity=said["verbose"],
-        diff=said["diff"],
-        step=said["step"],
-        journal=said["journal"],
-        passwords=asked(ssh=said["ask_pass"], become=said["ask_become_pass"]),
-    )
-    return session.start(options, manner)
-
-
-def _absolute(source: str) -> str:
-    """A path that means the same from anywhere; a list of hosts stays as it is."""
-    return source if "," in source else str(Path(source).expanduser().absolute())
 
 
 def _account(name: str | None) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.journal_option import journal_option
 from engine.cli.jsonl import json_line
 from engine.cli.style import Painter, names, wants_colour
 from engine.journal import open_journal
@@ -30,16 +31,19 @@ _PLAYBOOK = 40
     help="No more than the last N.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One run a line, as JSON.")
-@click.option("--journal", metavar="URL", help="Another journal than your own.")
+@journal_option
 def command(limit: int, *, as_json: bool, journal: str | None) -> None:
     """List the runs in the journal, newest first."""
     with open_journal(journal, create=journal is None) as opened:
         found = opened.runs(limit + 1)
+        hold = opened.hold()
     runs = found[:limit]
     if as_json:
         for run in runs:
             click.echo(json_line(run))
         return
+    if hold:
+        click.echo(f"on hold by {escape(str(hold))}; end it with quell cancel --lift", err=True)
     if not runs:
         click.echo("no runs yet", err=True)
         return

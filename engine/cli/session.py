@@ -7,32 +7,41 @@ import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
+from engine.alerts import Alert, Offer
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.console import Console
+from engine.cli.heeding import Heeder
 from engine.cli.jsonl import json_line
-from engine.cli.passwords import Passwords
+from engine.cli.passwords import Passwords, ask_input, ask_secret
 from engine.cli.pipes import may_be_left
 from engine.cli.screen import PlainScreen
 from engine.cli.style import is_terminal, wants_colour
 from engine.errors import InputError, JournalError
-from engine.execution.assemble import assemble, new_run_id, options_of, prepare
+from engine.execution.assemble import assemble, new_run_id, prepare
+from engine.execution.resuming import hidden, options_of, resumption
 from engine.journal import open_journal
 from engine.journal.progress import progress
+from engine.language import head
 from engine.redact import escape
+from engine.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.cli.screen import Screen
     from engine.events import Event, Sink
+    from engine.execution.asking import Ask
     from engine.execution.assemble import Prepared
     from engine.execution.options import Options
+    from engine.execution.resuming import Elsewhere, Resumption
     from engine.execution.run import Run
-    from engine.journal.base import Recorder
+    from engine.journal.base import Journal, Recorder
     from engine.journal.progress import Progress
     from engine.redact import Redactor
 
@@ -51,6 +60,7 @@ class Manner:
         step: ask before each task.
         journal: its URL; None for the user's own.
         passwords: from the prompts of `-k` and `-K`.
+        vault: opens what is encrypted.
     """
 
     yes: bool = False
@@ -60,10 +70,16 @@ class Manner:
     step: bool = False
     journal: str | None = None
     passwords: Passwords = field(default_factory=Passwords)
+    vault: Vault = field(default_factory=Vault)
 
 
-def start(options: Options, manner: Manner) -> int:
+def start(options: Options, manner: Manner, offer: Offer | None = None) -> int:
     """Begin a run, and see it through.
+
+    Args:
+        options: of the run.
+        manner: how to behave.
+        offer: the alerts of `--alert`.
 
     Returns:
         The exit code.
@@ -72,21 +88,23 @@ def start(options: Options, manner: Manner) -> int:
         InputError: something is wrong with what was given; no host was contacted.
         JournalError: what happens could not be recorded; nothing more was sent.
     """
-    prepared = _prepared(options, manner)
+    prepared = _prepared(options, manner, offer, ask_input if _somebody() else None)
     run_id = new_run_id()
     with open_journal(manner.journal) as journal, journal.begin(run_id) as recorder:
-        return _execute(prepared, run_id, recorder, manner, None)
+        return _execute(prepared, run_id, journal, recorder, manner, None)
 
 
-def go_on(run: str, manner: Manner) -> int:
+def go_on(run: str, manner: Manner, elsewhere: Elsewhere, *, accept: bool = False) -> int:
     """Resume a run, and see it through.
 
     Args:
         run: its id, the start of it, or `last`.
         manner: how to behave this time.
+        elsewhere: where its files are on this controller.
+        accept: go on although they have changed.
 
     Raises:
-        InputError: there is nothing to go on with, or its playbook has changed.
+        InputError: there is nothing to go on with, or what it was begun with has changed.
         GuardRefused: a living process is at it.
         JournalError: as `start`.
     """
@@ -96,21 +114,56 @@ def go_on(run: str, manner: Manner) -> int:
             so_far = progress(journal.events(run_id))
             if so_far.ended is not None and so_far.ended.outcome in ("resolved", "done", "checked"):
                 raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
-            prepared = _prepared(options_of(so_far), manner)
-            return _execute(prepared, run_id, recorder, manner, so_far)
+            options = options_of(so_far, _with_secrets(so_far, elsewhere))
+            prepared = _prepared(options, manner, _same(so_far), None)
+            going_on = resumption(so_far, prepared, accept=accept)
+            return _execute(prepared, run_id, journal, recorder, manner, going_on)
 
 
-def _prepared(options: Options, manner: Manner) -> Prepared:
+def _with_secrets(so_far: Progress, elsewhere: Elsewhere) -> Elsewhere:
+    """Where the files are, and the secrets that a person is asked for once more."""
+    missing = sorted(hidden(so_far) - elsewhere.secrets.keys())
+    if not missing or not _somebody():
+        return elsewhere
+    playbook = elsewhere.playbook or str(so_far.options["playbook"])
+    inputs = head(Path(playbook)).text.inputs
+    answers = {name: ask_secret(name, inputs.get(name)) for name in missing}
+    given = {name: answer for name, answer in answers.items() if answer is not None}
+    return structs.replace(elsewhere, secrets={**given, **elsewhere.secrets})
+
+
+def _somebody() -> bool:
+    """Whether there is a terminal to ask at."""
+    return sys.stdin.isatty() and is_terminal(sys.stderr)
+
+
+def _prepared(options: Options, manner: Manner, offer: Offer | None, ask: Ask | None) -> Prepared:
     given = manner.passwords
-    return prepare(options, password=given.ssh, become_password=given.become)
+    return prepare(
+        options,
+        offer=offer,
+        vault=manner.vault,
+        ask=ask,
+        password=given.ssh,
+        become_password=given.become,
+    )
+
+
+def _same(so_far: Progress) -> Offer | None:
+    """The alert that the run was started for."""
+    data = so_far.started.alert
+    if data is None:
+        return None
+    return Offer(path=so_far.started.run, alerts=(Alert.from_data(data),), number=1)
 
 
 def _execute(
     prepared: Prepared,
     run_id: str,
+    journal: Journal,
     recorder: Recorder,
     manner: Manner,
-    so_far: Progress | None,
+    going_on: Resumption | None,
 ) -> int:
     screen = _screen()
     interrupted: list[str] = []
@@ -122,8 +175,9 @@ def _execute(
         verbosity=manner.verbosity,
         diff=manner.diff,
     )
-    sinks: list[Sink] = [recorder, console, *([JsonLines()] if manner.json else [])]
-    somebody = sys.stdin.isatty() and is_terminal(sys.stderr)
+    heeder = Heeder(recorder)
+    sinks: list[Sink] = [heeder, console, *([JsonLines()] if manner.json else [])]
+    somebody = _somebody()
     person = TerminalApprover(screen, lambda: bool(interrupted)) if somebody else None
     if manner.step and person is None:
         raise InputError("--step asks before each task, and there is no terminal to ask at")
@@ -132,8 +186,10 @@ def _execute(
         run_id,
         sinks,
         person or NobodyToAsk(),
+        journal,
+        recorder,
         yes=manner.yes,
-        progress=so_far,
+        resumption=going_on,
         stepper=person.step if manner.step and person else None,
     )
     with ExitStack() as stack:
@@ -145,8 +201,10 @@ def _execute(
             assembled.links.unlock(partial(_ask_passphrase, prepared.redactor))
         stack.enter_context(_signals_reach(assembled.run, interrupted))
         try:
-            assembled.tell(assembled.opening)
-            return assembled.run.execute().exit_code
+            for event in assembled.opening:
+                assembled.tell(event)
+            with heeder.watching(partial(_stop, assembled.run, interrupted), assembled.tell):
+                return assembled.run.execute().exit_code
         except JournalError as error:
             raise JournalError(
                 f"{error}; nothing more was sent. Go on with: quell resume {run_id}"
@@ -174,9 +232,7 @@ def _signals_reach(run: Run, interrupted: list[str]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM stop the run in good order, instead of this process at once."""
 
     def handle(number: int, _frame: object) -> None:
-        name = signal.Signals(number).name
-        interrupted.append(name)
-        run.interrupt(name)
+        _stop(run, interrupted, signal.Signals(number).name)
 
     known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     before = {number: signal.signal(number, handle) for number in known}
@@ -185,6 +241,11 @@ def _signals_reach(run: Run, interrupted: list[str]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stop(run: Run, interrupted: list[str], by: str) -> None:
+    interrupted.append(by)
+    run.interrupt(by)
 
 
 class JsonLines:

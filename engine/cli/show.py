@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.detail import described
+from engine.cli.journal_option import journal_option
 from engine.cli.jsonl import json_line
 from engine.cli.style import Painter, names, wants_colour
 from engine.cli.timeline import Line, fields_of, timeline
@@ -16,8 +18,9 @@ from engine.redact import escape
 from engine.units import count, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
+    from typing import Any
 
     from engine.events import Intent, RunEnded, RunStarted
     from engine.journal.progress import Progress
@@ -31,7 +34,7 @@ _HOSTS = 20
 @click.command("show")
 @click.argument("run", metavar="RUN", default="last")
 @click.option("--json", "as_json", is_flag=True, help="The events on stdout, as JSON Lines.")
-@click.option("--journal", metavar="URL", help="Another journal than your own.")
+@journal_option
 def command(run: str, *, as_json: bool, journal: str | None) -> None:
     """Tell what happened in RUN: its id, the start of it, or `last`.
 
@@ -91,6 +94,8 @@ def _header(started: RunStarted) -> Iterator[Line]:
     yield _labelled("quell", started.version)
     yield _labelled("mode", "check: nothing is changed" if started.check else "changes are made")
     yield _labelled("hosts", names(started.hosts, _HOSTS))
+    if started.alert is not None:
+        yield from _alert(started.alert)
     options = {
         name: value
         for name, value in started.options.items()
@@ -99,6 +104,13 @@ def _header(started: RunStarted) -> Iterator[Line]:
     for label, values in (("inputs", started.inputs), ("options", options)):
         for number, line in enumerate(fields_of(values, indent="")):
             yield _labelled("" if number else label, line.text)
+
+
+def _alert(alert: Mapping[str, Any]) -> Iterator[Line]:
+    since = f" · since {alert['startsAt']}" if alert["startsAt"] else ""
+    yield _labelled("alert", f"{described(alert)}{since}")
+    if alert["generatorURL"]:
+        yield _labelled("", alert["generatorURL"])
 
 
 def _ending(so_far: Progress, *, alive: bool) -> Iterator[Line]:

@@ -97,7 +97,15 @@ def lines(event: e.Event) -> list[Line]:
 
 @lines.register
 def _(event: e.RunResumed) -> list[Line]:
-    return [Line(f"RESUMED by {event.user}", event.at, "bold")]
+    where = f" on {event.controller}" if event.controller else ""
+    changed = [Line(f"    all the same: {problem}") for problem in event.changed]
+    return [Line(f"RESUMED by {event.user}{where}", event.at, "bold"), *changed]
+
+
+@lines.register
+def _(event: e.GlassBroken) -> list[Line]:
+    text = f"GLASS BROKEN by {event.by}, no approvals and no cool-downs: {event.reason}"
+    return [Line(text, event.at, "red")]
 
 
 @lines.register

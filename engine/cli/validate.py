@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.errors import InputError, Problem
+from engine.cli.files import playbooks
+from engine.cli.vaults import vault_of, vault_options
+from engine.errors import InputError
 from engine.redact import escape
 from engine.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from engine.errors import Problem
     from engine.inventory import Inventory
     from engine.language.keywords import HostPattern
     from engine.language.model import Place, Playbook
     from engine.registry import Registry
-
-_ENDINGS = frozenset({".yml", ".yaml"})
-_ASIDE = frozenset({"group_vars", "host_vars", "shared"})
-"""Directories that hold no playbooks: variables, and what playbooks include."""
+    from engine.vault import Vault
 
 
 @click.command("validate")
@@ -35,9 +35,14 @@ _ASIDE = frozenset({"group_vars", "host_vars", "shared"})
     "-M", "--module-path", "module_path", multiple=True, metavar="DIRECTORY", type=Path,
     help="Modules beside the shipped ones. May be repeated.",
 )  # fmt: skip
+@vault_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def command(
-    paths: tuple[Path, ...], sources: tuple[str, ...], module_path: tuple[Path, ...], form: str
+    paths: tuple[Path, ...],
+    sources: tuple[str, ...],
+    module_path: tuple[Path, ...],
+    form: str,
+    **vaults: Any,
 ) -> int:
     """Check playbooks, files or directories of them. Contacts no host and runs nothing.
 
@@ -45,8 +50,9 @@ def command(
     """
     from engine.registry import Registry
 
-    files, problems = _files(paths)
-    wrong, notices = _checked(files, Registry(module_path), sources)
+    files, problems = playbooks(paths)
+    inventory = _inventory(sources, vault_of(vaults))
+    wrong, notices = _checked(files, Registry(module_path), inventory)
     problems += wrong
     if form == "json":
         click.echo(json.dumps(_plain(len(files), problems, notices), indent=2))
@@ -59,41 +65,12 @@ def command(
     return 1 if problems else 0
 
 
-def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
-    """The playbooks that the paths name, each once; and paths that name none."""
-    files: dict[Path, None] = {}
-    problems = []
-    for path in paths:
-        found = _playbooks_in(path) if path.is_dir() else [path] if path.exists() else []
-        if not found:
-            message = "holds no playbook (*.yml, *.yaml)" if path.is_dir() else "does not exist"
-            problems.append(Problem(message, str(path)))
-        files |= dict.fromkeys(found)
-    return list(files), problems
-
-
-def _playbooks_in(directory: Path) -> list[Path]:
-    """Files anywhere below it, but for hidden directories and those of other things."""
-    return sorted(
-        path
-        for path in directory.rglob("*")
-        if path.suffix in _ENDINGS
-        and path.is_file()
-        and not any(_is_aside(part) for part in path.relative_to(directory).parts)
-    )
-
-
-def _is_aside(part: str) -> bool:
-    return part.startswith(".") or part in _ASIDE
-
-
 def _checked(
-    files: Sequence[Path], registry: Registry, sources: Sequence[str]
+    files: Sequence[Path], registry: Registry, inventory: Inventory | None
 ) -> tuple[list[Problem], list[Problem]]:
     """The problems, and the notices of the files that have none."""
     from engine.language.load import Loader, notices
 
-    inventory = _inventory(sources)
     loader = Loader(registry, inventory.names() if inventory else None)
     problems: list[Problem] = []
     seen: list[Problem] = []
@@ -109,12 +86,12 @@ def _checked(
     return problems, seen
 
 
-def _inventory(sources: Sequence[str]) -> Inventory | None:
+def _inventory(sources: Sequence[str], vault: Vault) -> Inventory | None:
     if not sources:
         return None
     from engine import inventory
 
-    return inventory.load(sources)
+    return inventory.load(sources, vault=vault)
 
 
 def _unmatched(playbook: Playbook, inventory: Inventory) -> Iterator[Problem]:

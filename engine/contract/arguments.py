@@ -56,6 +56,9 @@ Bytes = Annotated[
 Pattern = Annotated[str, Meta(title="RE2 pattern", extra_json_schema={"format": "re2"})]
 """A regular expression in RE2's syntax, which no text can make slow."""
 
+Program = Annotated[str, Meta(extra_json_schema={"format": "program"})]
+"""Text that the host runs, as a shell or a database does: no word of an alert may be in it."""
+
 SslMode = Annotated[
     Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
     Meta(title="TLS mode"),

@@ -1,4 +1,4 @@
-"""Clients that speak through the host's link: they see the network as the host does."""
+"""Clients. Those that speak through the host's link see the network as the host does."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ def http_client(
         ca=ca,
         follow_redirects=follow_redirects,
     )
+
+
+def controller_client(target: Target, *, ca: str | None = None) -> httpx.Client:
+    """An httpx client of the controller's own, through its proxies, for services on the Internet.
+
+    Args:
+        target: whose time it must be done in.
+        ca: a PEM file on the controller with the authorities to trust; None for the usual ones.
+    """
+    import httpx
+
+    return httpx.Client(timeout=target.deadline.remaining(), verify=tls_context(ca=ca))
 
 
 def tls_context(*, verify: bool = True, ca: str | None = None) -> ssl.SSLContext:

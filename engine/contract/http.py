@@ -51,21 +51,49 @@ class HttpClient(Module, frozen=True, kw_only=True):
             DeadlineExceeded: none in time.
             ModuleFailed: what was to be sent is no request, or `ca` holds no authority.
         """
-        import httpx
-
         narrowed = target.within(seconds(self.max_time))
-        late = f"no answer within {narrowed.deadline.seconds:g} s"
-        try:
-            with http_client(
+        with (
+            told(self.url, narrowed.deadline.seconds),
+            http_client(
                 narrowed, verify=self.verify, ca=self.ca, follow_redirects=follow_redirects
-            ) as client:
-                yield client
-        except (DeadlineExceeded, httpx.TimeoutException) as error:
-            raise DeadlineExceeded(late) from error
-        except httpx.RequestError as error:
-            raise DialRefused(str(error) or type(error).__name__) from error
-        except httpx.InvalidURL as error:
-            raise ModuleFailed(f"{self.url}: {error}") from error
+            ) as client,
+        ):
+            yield client
+
+
+@contextmanager
+def told(url: str, within: float) -> Iterator[None]:
+    """Tell what goes wrong with an HTTP client in our words.
+
+    Args:
+        url: that is asked.
+        within: how many seconds there are.
+
+    Raises:
+        DialRefused: there was no answer, or none that is HTTP.
+        DeadlineExceeded: none in time.
+        ModuleFailed: what was to be sent is no request.
+    """
+    import httpx
+
+    try:
+        yield
+    except (DeadlineExceeded, httpx.TimeoutException) as error:
+        raise DeadlineExceeded(f"no answer within {within:g} s") from error
+    except httpx.RequestError as error:
+        raise DialRefused(str(error) or type(error).__name__) from error
+    except httpx.InvalidURL as error:
+        raise ModuleFailed(f"{url}: {error}") from error
+
+
+def may_have_arrived(refused: DialRefused) -> bool:
+    """Whether a request that came to nothing may have reached the server all the same."""
+    import httpx
+
+    cause = refused.__cause__
+    return isinstance(cause, httpx.RequestError) and not isinstance(
+        cause, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.ProxyError
+    )
 
 
 def check_address(url: str) -> None:

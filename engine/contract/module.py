@@ -58,7 +58,8 @@ class Action(Observing[Seen], Generic[Seen], frozen=True, kw_only=True):
     """A module that changes a host or a service.
 
     One with a boolean argument `probe` is a probe where the playbook says `probe: true`: then
-    only `observe` is called, with `finding` and `summary` as for a `Probe`.
+    only `observe` is called, with `finding` and `summary` as for a `Probe`. One with a boolean
+    argument `record` is a record where it says `record: true`: then nobody is asked for a yes.
     """
 
     observable: ClassVar[bool] = True

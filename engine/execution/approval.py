@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A change that waits for a yes; `where` is the host that would be changed."""
+    """A change that waits for a yes, with the summary that a person is shown.
+
+    `where` is the host that would be changed.
+    """
 
     key: Key
     name: str
     module: str
     where: str
     change: Change
+    summary: str
     approve: Approve
 
     @property

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
-import platform
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine import __version__
 from engine import inventory as inventories
+from engine.alerts import choose
 from engine.connections.become import BecomeSaid
 from engine.connections.links import Links
 from engine.connections.settings import Defaults
 from engine.errors import InputError, Problem
-from engine.events import RunResumed, RunStarted, TaskEnded, now
+from engine.events import GlassBroken, now
 from engine.execution.approval import Approvals
+from engine.execution.asking import with_answers
 from engine.execution.batches import Budget
 from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
@@ -32,12 +31,17 @@ from engine.execution.guard import Guards
 from engine.execution.halt import Halt
 from engine.execution.judging import Judging
 from engine.execution.memory import Memory
-from engine.execution.options import Options
+from engine.execution.neighbours import Neighbours
+from engine.execution.opening import incident, opening_of
+from engine.execution.pace import Pace
+from engine.execution.past import Past, past_of
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
-from engine.execution.precheck import check_arguments
+from engine.execution.precheck import check_arguments, check_sealed
 from engine.execution.predict import Predictor
 from engine.execution.reaching import reached
+from engine.execution.read_files import files_of
+from engine.execution.resuming import fingerprints
 from engine.execution.run import Run
 from engine.execution.stage import Stage
 from engine.execution.walk import Walk
@@ -45,19 +49,23 @@ from engine.execution.worker import Worker
 from engine.language import fill, load
 from engine.language.templates import Scope, Templates
 from engine.policy import usual
-from engine.redact import MASK, Redactor
 from engine.registry import Registry
+from engine.vault import Vault, VaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from engine.alerts import Alert, Offer
     from engine.connections.settings import Settings
     from engine.events import Event, Sink
     from engine.execution.approval import Approver
-    from engine.execution.orders import Key
-    from engine.journal.progress import Progress
+    from engine.execution.asking import Ask
+    from engine.execution.options import Options
+    from engine.execution.resuming import Resumption
+    from engine.journal.base import Journal, Recorder
     from engine.language.model import Playbook, Task
     from engine.policy import Policies
+    from engine.redact import Redactor
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -69,9 +77,12 @@ class Prepared:
     Args:
         inputs: the playbook's, typed.
         given: the inputs and all other `-e` values.
+        alert: that it is run for; None without one.
         settings: how each host is reached.
         becoming: as whom each task acts there.
         policies: that hold.
+        files: all that was read for it and may change, with the sha256 of each, hex.
+        tasks: the id of each task, with a digest of its text.
     """
 
     options: Options
@@ -80,11 +91,14 @@ class Prepared:
     inputs: dict[str, Any]
     given: dict[str, Any]
     plan: Plan
+    alert: Alert | None
     settings: Mapping[str, Settings]
     becoming: Becoming
     policies: Policies
     templates: Templates
     redactor: Redactor
+    files: Mapping[str, str]
+    tasks: Mapping[str, str]
 
     @property
     def remarks(self) -> list[str]:
@@ -93,12 +107,21 @@ class Prepared:
 
 
 def prepare(
-    options: Options, *, password: str | None = None, become_password: str | None = None
+    options: Options,
+    *,
+    offer: Offer | None = None,
+    vault: Vault | None = None,
+    ask: Ask | None = None,
+    password: str | None = None,
+    become_password: str | None = None,
 ) -> Prepared:
     """Load and check everything that the options name.
 
     Args:
         options: what the command line said.
+        offer: the alerts that `--alert` gives, of which one is taken.
+        vault: opens what is encrypted, and knows what is secret.
+        ask: asks a person for an input; None: nobody is there.
         password: for SSH, from the prompt of `-k`.
         become_password: for sudo and its like, from that of `-K`.
 
@@ -108,13 +131,19 @@ def prepare(
     path = Path(options.playbook)
     policies = usual(options.policy)
     registry = Registry(Path(p) for p in options.module_path)
-    inventory = inventories.load(options.inventory, playbook_dir=path.parent)
+    vault = vault or Vault()
+    redactor = vault.redactor
+    inventory = inventories.load(options.inventory, playbook_dir=path.parent, vault=vault)
     names = inventory.names()
     [playbook] = load([path], registry, inventory_names=names)
-    inputs = fill(playbook, options.extra, inventory_names=names)
-    given = {**options.extra, **inputs}
-    templates = Templates()
-    redactor = Redactor()
+    alert = choose(offer, playbook) if offer else None
+    said = alert.data() if alert else None
+    answered = with_answers(playbook, options.extra, said, ask, redactor)
+    options = msgspec.structs.replace(options, extra=answered)
+    extra = _opened(vault, answered)
+    inputs = fill(playbook, extra, alert=said, inventory_names=names)
+    given = {**extra, **inputs}
+    templates = Templates(vault)
     selection = Selection(
         options.limit,
         options.only,
@@ -137,6 +166,7 @@ def prepare(
     if become_password:
         redactor.learn(become_password)
     becoming = Becoming({host: one.become for host, one in settings.items()}, flags, templates)
+    check_sealed(plan, templates)
     check_arguments(plan, registry, given, becoming, templates)
     return Prepared(
         options,
@@ -145,12 +175,23 @@ def prepare(
         inputs,
         given,
         plan,
+        alert,
         settings,
         becoming,
         policies,
         templates,
         redactor,
+        files_of(plan, registry, options),
+        fingerprints(playbook),
     )
+
+
+def _opened(vault: Vault, extra: dict[str, Any]) -> dict[str, Any]:
+    """The values of `-e`; the journal keeps the encrypted ones as they were given."""
+    try:
+        return {name: vault.opened(value) for name, value in extra.items()}
+    except VaultError as error:
+        raise InputError(Problem(str(error))) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +200,7 @@ class Assembled:
 
     run: Run
     links: Links
-    opening: Event
+    opening: Sequence[Event]
     tell: Callable[[Event], None]
 
 
@@ -168,9 +209,11 @@ def assemble(
     run_id: str,
     sinks: Sequence[Sink],
     approver: Approver,
+    journal: Journal,
+    recorder: Recorder,
     *,
     yes: bool,
-    progress: Progress | None = None,
+    resumption: Resumption | None = None,
     stepper: Callable[[Task, int], bool] | None = None,
 ) -> Assembled:
     """Make every part of a run and join them.
@@ -180,19 +223,23 @@ def assemble(
         run_id: of the new run, or of the one that goes on.
         sinks: told every event; the journal first.
         approver: asks a person.
+        journal: knows what other runs do and did.
+        recorder: writes this run there.
         yes: nobody need be asked.
-        progress: what an earlier session of this run came to.
+        resumption: what earlier sessions of this run came to.
         stepper: whether a task is to be run, on so many hosts; None: each is.
     """
+    progress = resumption.progress if resumption else None
     options, plan, templates = prepared.options, prepared.plan, prepared.templates
     bus = Bus(prepared.redactor, sinks)
-    opened_at = progress.started.at if progress else now()
+    began_at = progress.started.at if progress else now()
     memory = Memory(
         plan,
         prepared.given,
-        _incident(run_id, prepared.playbook, opened_at, check=options.check),
+        incident(run_id, prepared, began_at),
         templates,
         prepared.redactor,
+        prepared.alert.data() if prepared.alert else None,
     )
     guards = Guards(
         prepared.policies,
@@ -202,16 +249,20 @@ def assemble(
         options.break_glass,
     )
     links = Links(prepared.settings)
-    worker = Worker(links, prepared.registry, templates, prepared.becoming, guards, bus.tell)
+    pace = Pace(prepared.policies, journal, options.break_glass)
+    neighbours = Neighbours(recorder, journal, pace)
+    worker = Worker(
+        links, prepared.registry, templates, prepared.becoming, guards, neighbours, bus.tell
+    )
     fleet = ThreadFleet(worker.perform, options.forks)
-    past = finished(progress) if progress else {}
+    past = past_of(progress) if progress else Past()
     stage = Stage(plan, memory, fleet, templates, bus.tell, past)
-    unknown = {(i.task, i.host, i.item): i for i in progress.unknown} if progress else {}
     changes = Changes(
         stage,
-        Predictor(stage, prepared.registry, bus.tell, unknown),
+        Predictor(stage, prepared.registry, bus.tell),
         Approvals(approver, guards, bus.tell, yes=yes),
         guards,
+        neighbours,
         bus.tell,
     )
     halt = Halt(
@@ -223,7 +274,9 @@ def assemble(
     judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
     phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
     run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
-    opening = _opening(prepared, run_id, progress, opened_at)
+    opening = [opening_of(prepared, run_id, resumption, began_at)]
+    if options.break_glass:
+        opening.append(GlassBroken(by=getpass.getuser(), reason=options.break_glass))
     return Assembled(run, links, opening, bus.tell)
 
 
@@ -236,85 +289,7 @@ def _all(*calls: Callable[[], None]) -> None:
         call()
 
 
-def finished(progress: Progress) -> dict[Key, TaskEnded]:
-    """What need not be run again.
-
-    A skipped task is asked again, and a probe that failed or did not reach its host looks again;
-    an action that failed is done with where the playbook says to go on after it.
-    """
-    good = ("ok", "changed", "finding")
-    return {
-        key: result
-        for key, result in progress.finished.items()
-        if result.status in good or (result.ignored and result.intent)
-    }
-
-
-def _incident(
-    run_id: str, playbook: Playbook, opened_at: datetime, *, check: bool
-) -> dict[str, Any]:
-    return {
-        "id": run_id,
-        "title": playbook.text.name,
-        "severity": None,
-        "channel": None,
-        "commander": None,
-        "opened_at": opened_at.isoformat(),
-        "acknowledge_by": None,
-        "check": check,
-    }
-
-
-def _opening(
-    prepared: Prepared, run_id: str, progress: Progress | None, opened_at: datetime
-) -> Event:
-    options: dict[str, Any] = msgspec.to_builtins(prepared.options)
-    if progress is not None:
-        return RunResumed(user=getpass.getuser(), options=options)
-    return RunStarted(
-        at=opened_at,
-        run=run_id,
-        playbook=prepared.playbook.text.name,
-        path=prepared.options.playbook,
-        digest=prepared.playbook.digest,
-        user=getpass.getuser(),
-        controller=platform.node(),
-        version=__version__,
-        check=prepared.options.check,
-        hosts=list(prepared.plan.hosts),
-        inputs=prepared.inputs,
-        options=options,
-    )
-
-
 def new_run_id() -> str:
     """An id that sorts by time and can be said over the telephone: `20261123-1337-k3f9`."""
     tail = "".join(secrets.choice(_ALPHABET) for _ in range(4))
     return f"{datetime.now().astimezone():%Y%m%d-%H%M}-{tail}"
-
-
-def options_of(progress: Progress) -> Options:
-    """The options that a run was started with, without the passwords among them.
-
-    Those stand in the journal as masks; tried as passwords they would lock accounts.
-
-    Raises:
-        InputError: its playbook has changed since.
-    """
-    options = msgspec.convert(progress.started.options, type=Options)
-    path = Path(options.playbook)
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(Problem(f"the run's playbook cannot be read: {error}")) from None
-    if digest != progress.started.digest:
-        hint = "a run goes on only with the text that it began with; start a new run"
-        raise InputError(
-            Problem("the playbook has changed since the run began", str(path), hint=hint)
-        )
-    extra = {
-        name: value
-        for name, value in options.extra.items()
-        if not (name.startswith("ansible_") and value == MASK)
-    }
-    return msgspec.structs.replace(options, extra=extra)

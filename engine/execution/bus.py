@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from engine.redact import Redactor
 
 _WORDS = frozenset(
-    {"status", "phase", "mode", "run", "digest", "task", "module", "intent", "level"}
-)
+    {
+        "status", "phase", "mode", "run", "digest", "task", "module", "intent", "level", "files",
+        "tasks", "moved",
+    }
+)  # fmt: skip
 """Fields that hold quell's own words; a secret that happens to equal one must not break them."""
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from engine.errors import ApprovalNeeded, GuardRefused
 from engine.events import GuardHeld
 from engine.execution.orders import Outcome
-from engine.execution.results import registered
+from engine.execution.results import registered, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from engine.contract import Change
     from engine.events import Event
     from engine.execution.approval import Approvals, Proposal
     from engine.execution.guard import Guards
+    from engine.execution.neighbours import Neighbours
     from engine.execution.orders import Key, Order
     from engine.execution.predict import Predictor
     from engine.execution.stage import Extra, Stage
@@ -35,6 +36,7 @@ class Changes:
         predictor: Predictor,
         approvals: Approvals,
         guards: Guards,
+        neighbours: Neighbours,
         tell: Callable[[Event], None],
     ) -> None:
         """Run them on this stage."""
@@ -42,12 +44,15 @@ class Changes:
         self._predictor = predictor
         self._approvals = approvals
         self._guards = guards
+        self._neighbours = neighbours
         self._tell = tell
         self._proposals: tuple[Proposal, ...] = ()
         self._approved: dict[Key, Change | None] = {}
         self._changing: set[str] = set()
         self.predicted = 0
         """Changes found so far."""
+        self.refused = ""
+        """The first word of a guard that refused an action which was under way."""
 
     def predict(self, phase: Phase, nodes: Sequence[Node], hosts: Collection[str]) -> None:
         """Find out what a phase would change on these hosts.
@@ -60,29 +65,43 @@ class Changes:
         self.predicted += len(prediction.proposals)
         if phase != "mitigate":
             return
-        self._changing = set(prediction.hosts() | self._stage.changed_before())
-        try:
+        self._changing = set(prediction.hosts() | self._stage.past.changed_hosts())
+        with self._telling():
             self._guards.check_radius(self._changing)
-        except GuardRefused as error:
-            self._tell(GuardHeld(guard="limits", message=str(error)))
-            raise
 
     def ask(self) -> bool:
-        """Ask for a yes to what was predicted.
+        """Ask for a yes to what was predicted, and keep other runs from it until `release`.
 
         Returns:
             Whether a person was asked.
 
         Raises:
             ApprovalNeeded: nobody said yes; nothing was changed.
+            GuardRefused: all actions are on hold, or another run is at it; nothing was changed.
         """
         if not self._proposals:
             return False
-        said_yes = self._approvals.settle(self._proposals)
-        if not said_yes:
-            raise ApprovalNeeded("nothing was approved")
+        with self._telling():
+            self._neighbours.check_hold()
+            said_yes = self._approvals.settle(self._proposals)
+            if not said_yes:
+                raise ApprovalNeeded("nothing was approved")
+            self._neighbours.take([p for p in self._proposals if p.key in said_yes])
         self._approved |= {p.key: p.change if p.key in said_yes else None for p in self._proposals}
         return self._approvals.asked
+
+    def release(self) -> None:
+        """Let other runs act on what was to be changed."""
+        self._neighbours.release()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Make a guard's refusal known that ends the phase."""
+        try:
+            yield
+        except GuardRefused as error:
+            self._tell(GuardHeld(guard=error.guard, message=str(error)))
+            raise
 
     def run(
         self,
@@ -108,7 +127,7 @@ class Changes:
             ended += [self._not_approved(o) for o in orders if self._refused(o)]
             lanes.append(
                 deque(
-                    replace(o, approved=self._approved.get(o.key), intent=secrets.token_hex(8))
+                    replace(o, approved=self._approved.get(o.key))
                     for o in orders
                     if not self._refused(o)
                 )
@@ -123,6 +142,8 @@ class Changes:
                     asking.append(outcome)
                     continue
                 lane.popleft()
+                if outcome.guard:
+                    self._held(outcome.order, outcome.guard, outcome.message)
                 if outcome.failed and not self._stage.forgives(outcome):
                     lane.clear()
                 self._stage.tell(outcome)
@@ -146,8 +167,7 @@ class Changes:
         except GuardRefused as error:
             order = lane[0]
             lane.clear()
-            where, task = order.where, order.task.id
-            self._tell(GuardHeld(guard="limits", message=str(error), host=where, task=task))
+            self._held(order, error.guard, str(error))
             return [self._ended(order, "failed", f"refused: {error}")]
         self._changing.add(lane[0].where)
         return []
@@ -160,18 +180,26 @@ class Changes:
         order = lane.popleft()
         assert outcome.change is not None
         if order.approved is not None and self._approvals.yes:
-            message = f"the target is no longer the one that was shown: {outcome.change.summary}"
+            summary = told(outcome.change, order.task)["summary"]
+            message = f"the target is no longer the one that was shown: {summary}"
             lane.clear()
             return [self._ended(order, "failed", message)]
         try:
             said_yes = self._approvals.settle([self._predictor.propose(order, outcome.change)])
         except (ApprovalNeeded, GuardRefused) as error:
+            if isinstance(error, GuardRefused):
+                self._held(order, error.guard, str(error))
             lane.clear()
             return [self._ended(order, "failed", f"not applied: {error}")]
         if not said_yes:
             return [self._not_approved(order)]
         lane.appendleft(replace(order, approved=outcome.change))
         return []
+
+    def _held(self, order: Order, guard: str, message: str) -> None:
+        """A guard refused an action, with others under way: the run goes on, and ends so."""
+        self._tell(GuardHeld(guard=guard, message=message, host=order.where, task=order.task.id))
+        self.refused = self.refused or f"{order.name} on {order.where}: {message}"
 
     def _not_approved(self, order: Order) -> Outcome:
         return self._ended(order, "skipped", "not approved")

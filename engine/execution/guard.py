@@ -92,7 +92,8 @@ class Guards:
                 who = ", ".join(rule.by)
                 raise GuardRefused(
                     f"{proposal.name} on {proposal.where}: {path} lets {who} approve "
-                    f"{proposal.module} there, and not {user}; --break-glass REASON overrules it"
+                    f"{proposal.module} there, and not {user}; --break-glass REASON overrules it",
+                    guard="approval",
                 )
 
     def _names(self, host: str) -> list[str]:
@@ -116,13 +117,15 @@ def check_radius(
     count = len(changing)
     names = ", ".join(sorted(changing))
     if limits.max_hosts is not None and count > limits.max_hosts:
-        raise GuardRefused(f"would change {count} hosts ({names}); {word} {limits.max_hosts}")
+        message = f"would change {count} hosts ({names}); {word} {limits.max_hosts}"
+        raise GuardRefused(message, guard="limits")
     if limits.max_percent is not None and hosts:
         percent = 100 * count / len(hosts)
         if percent > limits.max_percent:
             raise GuardRefused(
                 f"would change {count} of {len(hosts)} hosts, {percent:.0f} % ({names}); "
-                f"{word} {limits.max_percent:g} %"
+                f"{word} {limits.max_percent:g} %",
+                guard="limits",
             )
 
 

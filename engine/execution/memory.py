@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from engine.alerts.alert import NOTHING
 from engine.execution.results import combined
 from engine.language.templates import Scope
 
@@ -30,6 +31,7 @@ class Memory:
         incident: Mapping[str, Any],
         templates: Templates,
         redactor: Redactor,
+        alert: Mapping[str, Any] | None = None,
     ) -> None:
         """Begin with what was given.
 
@@ -39,6 +41,7 @@ class Memory:
             incident: the run's own facts, in scope as `incident`.
             templates: renders variables.
             redactor: learns what is read of the environment.
+            alert: that the run was started for: data, too.
         """
         self._plan = plan
         self._given = given
@@ -50,7 +53,7 @@ class Memory:
             "groups": dict(plan.inventory.groups),
             "hostvars": _HostVars(self),
             "env": Environment(redactor),
-            "alert": {},
+            "alert": alert or NOTHING,
         }
         self._redactor = redactor
         self._failures: dict[str, dict[str, Any]] = {}

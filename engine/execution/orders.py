@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from engine.events import FAILURES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.contract import Change
-    from engine.events import PhaseName, Status
+    from engine.events import Intent, PhaseName, Status
     from engine.language.model import Task
 
 Mode = Literal["probe", "predict", "apply"]
@@ -30,7 +32,7 @@ class Order:
         item: the loop item's label; None without a loop.
         number: which of the loop's items it is, from 0.
         approved: the change that was shown and approved, for `apply`.
-        unknown: the change of an earlier intent whose outcome nobody saw, for `predict`.
+        unknown: an earlier intent of it whose outcome nobody saw, or that may have been taken back.
         intent: the id that an action's intent will have.
         delegate: the host that does it in the other's stead; empty where none does.
         pause: seconds to wait before it.
@@ -46,7 +48,7 @@ class Order:
     item: str | None = None
     number: int = 0
     approved: Change | None = None
-    unknown: Change | None = None
+    unknown: Intent | None = None
     intent: str = ""
     delegate: str = ""
     pause: float = 0.0
@@ -55,6 +57,11 @@ class Order:
     def where(self) -> str:
         """The host that it is done on."""
         return self.delegate or self.host
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether it takes back what another one did."""
+        return ".rollback." in self.task.id
 
     @property
     def key(self) -> Key:
@@ -72,7 +79,9 @@ class Outcome:
         asks: `change` needs a yes first: it is not the one that was approved. Nothing was sent.
         guard: the guard that refused it; empty where none did.
         intent: the intent that was recorded; empty where nothing was sent.
+        verified: whether what must hold afterwards did; None where nothing must, or nobody looked.
         applied: a change was made, so there is something that could be taken back.
+        past: it came before the run was resumed, and was told then.
     """
 
     order: Order
@@ -85,12 +94,14 @@ class Outcome:
     asks: bool = False
     guard: str = ""
     intent: str = ""
+    verified: bool | None = None
     applied: bool = False
+    past: bool = False
 
     @property
     def failed(self) -> bool:
         """Whether it stops its host, unless the task says to go on."""
-        return self.status in ("failed", "unreachable", "unknown")
+        return self.status in FAILURES
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Phases:
         if not tasks:
             return
         why_not = self._passed_over(phase)
-        before = "ended before" if self._stage.ended_before(tasks) else ""
+        before = "ended before" if self._stage.past.has_each(tasks) else ""
         hosts = plan.hosts_of(phase)
         note = why_not or before
         self._tell(PhaseStarted(phase=phase, tasks=len(tasks), hosts=len(hosts), note=note))
@@ -89,13 +89,21 @@ class Phases:
             self._resolved()
         if not rest or not left or (self._halt.stops and phase != "always"):
             return
-        self._changes.predict(phase, rest, left)
+        try:
+            self._act(phase, rest, left)
+        finally:
+            self._changes.release()
+            self._course.refused = self._course.refused or self._changes.refused
+
+    def _act(self, phase: Phase, nodes: Sequence[Node], hosts: Sequence[str]) -> None:
+        """Predict, ask, and apply what was approved."""
+        self._changes.predict(phase, nodes, hosts)
         self._course.predicted = self._changes.predicted
         if self._course.check or (self._halt.stops and phase != "always"):
             return
         if self._changes.ask():
             self._taken("a person at the terminal")
-        self._in_batches(phase, rest, left)
+        self._in_batches(phase, nodes, hosts)
 
     def _in_batches(self, phase: Phase, nodes: Sequence[Node], hosts: Sequence[str]) -> None:
         text = self._stage.plan.playbook.text

@@ -10,6 +10,7 @@ from engine.execution.timing import timing
 from engine.execution.waves import defines
 from engine.language.keywords import PHASES
 from engine.language.templates import Scope
+from engine.vault import sealed_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,6 +78,30 @@ def check_arguments(
                 ]
     if problems:
         raise InputError(*problems)
+
+
+def check_sealed(plan: Plan, templates: Templates) -> None:
+    """Whether the encrypted variables that tasks and connections use can be opened.
+
+    Raises:
+        InputError: each that cannot.
+    """
+    used = frozenset[str]().union(
+        *(task.uses for phase in plan.phases for task in plan.tasks(phase)),
+        *(task.uses for task in plan.playbook.handlers),
+    )
+    wrong: dict[str, None] = {}
+    for host in plan.every_host():
+        variables = {**plan.inventory.variables(host), **plan.playbook.text.vars}
+        for name, value in variables.items():
+            if name in used or name.startswith("ansible_"):
+                for text in sealed_in(value):
+                    try:
+                        templates.render(text, {})
+                    except HostError as error:
+                        wrong[error.message] = None
+    if wrong:
+        raise InputError(*wrong)
 
 
 def _problems(

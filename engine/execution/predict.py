@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from engine.contract import Change, to_plain
 from engine.errors import GuardRefused
 from engine.events import ChangePredicted, GuardHeld, NotPredicted
 from engine.execution.approval import Proposal
 from engine.execution.handlers import notified_by
 from engine.execution.orders import Order
+from engine.execution.results import told
 from engine.execution.waves import defines
 from engine.language.model import Block, tasks_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 
-    from engine.events import Event, Intent
-    from engine.execution.orders import Key, Outcome
+    from engine.contract import Change
+    from engine.events import Event
+    from engine.execution.orders import Outcome
     from engine.execution.stage import Stage
     from engine.language.keywords import Approve, Phase
     from engine.language.model import Node, Task
     from engine.registry import Registry
+
+Hosts = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,15 @@ class _Open:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """A task on its way, with the hosts that come to it; `only_if` what fails, or always."""
+
+    task: Task
+    hosts: Hosts
+    only_if: str = ""
+
+
 @dataclass(slots=True)
 class _Tally:
     proposals: list[Proposal] = field(default_factory=list)
@@ -67,7 +77,6 @@ class Predictor:
         stage: Stage,
         registry: Registry,
         tell: Callable[[Event], None],
-        unknown: Mapping[Key, Intent],
     ) -> None:
         """Ask on this stage.
 
@@ -75,12 +84,10 @@ class Predictor:
             stage: where orders are expanded and sent.
             registry: knows which actions can be observed afterwards.
             tell: makes predictions known.
-            unknown: intents of an earlier session whose outcome nobody saw.
         """
         self._stage = stage
         self._registry = registry
         self._tell = tell
-        self._unknown = unknown
 
     def predict(self, phase: Phase, nodes: Sequence[Node], hosts: Collection[str]) -> Prediction:
         """Observe and decide for every action on every host, all together.
@@ -89,13 +96,15 @@ class Predictor:
             GuardRefused: a target is protected.
         """
         tally = _Tally()
-        self._ask(self._cells(phase, nodes, hosts), tally)
+        expected = list(self._expected(nodes, frozenset(hosts)))
+        self._ask(self._cells(phase, [e for e in expected if not e.only_if]), tally)
         self._ask(list(self._handlers(phase, nodes, tally)), tally)
         self._tell_open(tally.open)
         rescues = [
-            _Open(task, host, f'only if "{name}" fails')
-            for name, task in _rescues(nodes)
-            for _, host in self._stage.cells([task], hosts)
+            _Open(e.task, host, f'only if "{e.only_if}" fails')
+            for e in expected
+            if e.only_if and e.task.kind == "action"
+            for _, host in self._stage.cells([e.task], e.hosts)
         ]
         self._tell_open(rescues)
         return Prediction(tuple(tally.proposals), frozenset(one.host for one in tally.open))
@@ -118,13 +127,14 @@ class Predictor:
                 self._sort(outcome, tally)
 
     def _handlers(self, phase: Phase, nodes: Sequence[Node], tally: _Tally) -> Iterator[Order]:
-        """What the handlers of the predicted changes would do."""
+        """What the handlers of the predicted changes would do, and of those made before."""
         tasks = {task.id: task for task in tasks_in(nodes)}
+        changed = {proposal.key for proposal in tally.proposals} | self._stage.past.changed()
         for handler in self._stage.plan.playbook.handlers:
             notified = {
-                key[1]
-                for key in (proposal.key for proposal in tally.proposals)
-                if key[0] in tasks and handler.name in notified_by(tasks[key[0]])
+                host
+                for task, host, _ in changed
+                if task in tasks and handler.name in notified_by(tasks[task])
             }
             if handler.kind == "action" and notified:
                 for _, host in self._stage.cells([handler], notified):
@@ -132,6 +142,7 @@ class Predictor:
 
     def propose(self, order: Order, change: Change) -> Proposal:
         """Make a change known that waits for a yes."""
+        shown = told(change, order.task)
         self._tell(
             ChangePredicted(
                 task=order.task.id,
@@ -140,19 +151,48 @@ class Predictor:
                 host=order.host,
                 delegate=order.delegate,
                 item=order.item,
-                change=to_plain(change),
+                change=shown,
             )
         )
-        module = order.task.module
-        return Proposal(order.key, order.name, module, order.where, change, self._approve(order))
+        return Proposal(
+            key=order.key,
+            name=order.name,
+            module=order.task.module,
+            where=order.where,
+            change=change,
+            summary=shown["summary"],
+            approve=self._approve(order),
+        )
 
-    def _cells(
-        self, phase: Phase, nodes: Sequence[Node], hosts: Collection[str]
-    ) -> list[Order | _Open]:
+    def _expected(
+        self, nodes: Iterable[Node], hosts: Hosts, only_if: str = ""
+    ) -> Generator[_Expected, None, Hosts]:
+        """The tasks that run if nothing fails, beside what has failed before the run was resumed.
+
+        Those that run only if something fails come with the name of what that is.
+
+        Returns:
+            The hosts that come to the end of it.
+        """
+        for node in nodes:
+            if not isinstance(node, Block):
+                yield _Expected(node, hosts, only_if)
+                hosts -= self._stage.past.failed(node, hosts)
+                continue
+            left = yield from self._expected(node.block, hosts, only_if)
+            saved: Hosts = frozenset()
+            if node.rescue and left != hosts:
+                saved = yield from self._expected(node.rescue, hosts - left, only_if)
+            yield from self._expected(node.rescue, left, node.name)
+            yield from self._expected(node.always, hosts, only_if)
+            hosts = left | saved
+        return hosts
+
+    def _cells(self, phase: Phase, expected: Iterable[_Expected]) -> list[Order | _Open]:
         """What is to be asked, and what cannot be, in the playbook's order."""
         cells: list[Order | _Open] = []
         not_known: set[str] = set()
-        for task in _expected(nodes):
+        for task, hosts in ((e.task, e.hosts) for e in expected):
             depends = task.uses & not_known
             not_known |= defines(task)
             if task.kind != "action":
@@ -167,16 +207,9 @@ class Predictor:
     def _expand(self, phase: Phase, task: Task, host: str) -> list[Order]:
         orders, settled = self._stage.expand(phase, task, host, "predict")
         for outcome in settled:
-            if outcome.failed:
+            if outcome.failed and not outcome.past:
                 self._stage.end_early(outcome)
-        return [self._with_unknown(order) for order in orders]
-
-    def _with_unknown(self, order: Order) -> Order:
-        intent = self._unknown.get(order.key)
-        if intent is None:
-            return order
-        change = msgspec.convert(intent.change, Change)
-        return replace(order, unknown=change, intent=intent.intent)
+        return orders
 
     def _sort(self, outcome: Outcome, tally: _Tally) -> None:
         """An outcome is a proposal, an end, nothing to do, or the reason why that is not known."""
@@ -186,14 +219,15 @@ class Predictor:
         if outcome.failed and any(p.host == order.host for p in tally.proposals):
             # What fails now may well work after the change before it.
             tally.open.append(_Open(order.task, order.host, outcome.message))
-        elif outcome.failed or outcome.intent:
+        elif outcome.failed:
             self._stage.end_early(outcome)
         elif outcome.change is not None:
             tally.proposals.append(self.propose(order, outcome.change))
 
     def _approve(self, order: Order) -> Approve:
         entry = self._registry[order.task.module]
-        if order.unknown is not None and not getattr(entry.cls, "observable", True):
+        observable = getattr(entry.cls, "observable", True) and order.task.text.no_log is not True
+        if order.unknown is not None and not observable:
             # It may have run already and nothing can tell: a person decides, even under --yes.
             return "always_ask"
         return order.task.approve
@@ -205,23 +239,5 @@ class Predictor:
                 guard=outcome.guard, message=outcome.message, host=order.host, task=order.task.id
             )
         )
-        raise GuardRefused(f"{order.name} on {order.host}: {outcome.message}")
-
-
-def _expected(nodes: Iterable[Node]) -> Iterator[Task]:
-    """The tasks that run if nothing fails."""
-    for node in nodes:
-        if isinstance(node, Block):
-            yield from _expected(node.block)
-            yield from _expected(node.always)
-        else:
-            yield node
-
-
-def _rescues(nodes: Iterable[Node]) -> Iterator[tuple[str, Task]]:
-    """The actions that run only if something fails: with the name of what that is."""
-    for node in nodes:
-        if isinstance(node, Block):
-            yield from ((node.name, t) for t in tasks_in(node.rescue) if t.kind == "action")
-            for section in (node.block, node.always):
-                yield from _rescues(section)
+        message = f"{order.name} on {order.host}: {outcome.message}"
+        raise GuardRefused(message, guard=outcome.guard)

@@ -10,9 +10,12 @@ from engine.redact import MASK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.contract import Change
     from engine.events import Status
     from engine.execution.orders import Outcome
+    from engine.language.model import Task
 
+NO_LOG = "not shown: no_log"
 FLAGS = ("changed", "failed", "finding", "skipped", "unreachable", "msg")
 """What every result has beside the module's own."""
 
@@ -38,6 +41,15 @@ def registered(
 def hidden(result: Mapping[str, Any]) -> dict[str, Any]:
     """A result whose own values are masked; the flags and the message stay."""
     return {name: value if name in FLAGS else MASK for name, value in result.items()}
+
+
+def told(change: Change, task: Task) -> dict[str, Any]:
+    """A change as it may be told: of a task with `no_log`, only what it acts on."""
+    plain: dict[str, Any] = to_plain(change)
+    if task.text.no_log is not True:
+        return plain
+    names = ", ".join(identity.name for identity in change.on)
+    return {**plain, "summary": f"{names} ({NO_LOG})", "before": None, "after": None}
 
 
 def names_of_result(outcome: Outcome) -> dict[str, Any]:

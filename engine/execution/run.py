@@ -108,7 +108,9 @@ class Run:
         self._halt.go_on()
         try:
             self._phases.run("always")
-        except (GuardRefused, ApprovalNeeded, Interrupted) as error:
+        except GuardRefused as error:
+            self._course.refused = self._course.refused or f"always: {error}"
+        except (ApprovalNeeded, Interrupted) as error:
             self._course.not_resolved.append(f"always: {error}")
 
     def _ending(self) -> Ending:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from engine.errors import HostError
 from engine.events import EVIDENCE_PHASES, TaskEnded, WaveEnded
 from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome, Wave
-from engine.execution.results import hidden, names_of_result, registered
+from engine.execution.results import NO_LOG, hidden, names_of_result, registered
 from engine.language.templates import Scope
 from engine.nearest import did_you_mean
+from engine.units import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from engine.execution.fleet import Fleet
     from engine.execution.memory import Memory
     from engine.execution.orders import Key, Mode
+    from engine.execution.past import Past
     from engine.execution.plan import Plan
     from engine.language.keywords import Phase
     from engine.language.model import Task
@@ -32,8 +35,6 @@ if TYPE_CHECKING:
 
 LABEL = 60
 """Characters of a loop item in its label."""
-
-NO_LOG = "not shown: no_log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Stage:
         fleet: Fleet,
         templates: Templates,
         tell: Callable[[Event], None],
-        past: Mapping[Key, TaskEnded],
+        past: Past,
     ) -> None:
         """Work for one run.
 
@@ -69,15 +70,16 @@ class Stage:
             fleet: where waves run.
             templates: evaluates `when` and `loop`.
             tell: makes events known.
-            past: tasks that ended before, which are not run again.
+            past: what came before, of a run that was resumed.
         """
         self.plan = plan
         self.memory = memory
         self._fleet = fleet
         self._templates = templates
         self._tell = tell
-        self._past = past
+        self.past = past
         self._early: dict[Key, Outcome] = {}
+        self._positions = {task_id: number for number, task_id in enumerate(plan.grid)}
 
     def run(
         self,
@@ -132,14 +134,6 @@ class Stage:
         self._early[outcome.order.key] = outcome
         self.tell(outcome)
 
-    def changed_before(self) -> frozenset[str]:
-        """The hosts that were changed before the run was resumed."""
-        return frozenset(ended.host for ended in self._past.values() if ended.intent)
-
-    def ended_before(self, tasks: Sequence[Task]) -> bool:
-        """Whether each of these tasks had ended somewhere before the run was resumed."""
-        return {task.id for task in tasks} <= {task for task, _, _ in self._past}
-
     def cells(
         self, tasks: Iterable[Task], hosts: Collection[str] | None = None
     ) -> list[tuple[Task, str]]:
@@ -154,7 +148,7 @@ class Stage:
     def _hosts_of(self, task: Task, hosts: Collection[str] | None) -> Sequence[str]:
         own = self.plan.grid.get(task.id) or self.plan.every_host()
         found = [host for host in own if hosts is None or host in hosts]
-        return found[:1] if task.text.run_once else found
+        return self.past.once(task, found) if task.text.run_once else found
 
     def expand(
         self, phase: PhaseName, task: Task, host: str, mode: Mode, extra: Extra | None = None
@@ -190,25 +184,28 @@ class Stage:
                 orders.append(found)
             elif found.status != "skipped" or mode != "predict":
                 settled.append(found)
+                if found.past and self._ends_its_loop(found):
+                    break
         return orders, settled
+
+    def _ends_its_loop(self, outcome: Outcome) -> bool:
+        """An action's items are done one after the other, until one fails."""
+        return outcome.order.task.kind == "action" and outcome.failed and not self.forgives(outcome)
 
     def _ended_already(self, order: Order) -> Outcome | None:
         """What came of it when it was only asked, or before the run was resumed."""
         if (early := self._early.get(order.key)) is not None:
             return early
-        past = self._past.get(order.key)
-        if past is None:
-            return None
-        outcome = _from_past(order, past)
-        if order.mode != "predict":
-            self.memory.count(outcome, ignored=past.ignored)
+        outcome = self.past.outcome(order)
+        if outcome and order.mode != "predict":
+            self.memory.count(outcome, ignored=outcome.failed and self.forgives(outcome))
         return outcome
 
     def _judged(self, order: Order, scope: Scope) -> Order | Outcome:
         """The order, ready to go, or its end: its condition does not hold, or cannot be judged."""
         try:
             if self._wanted(order.task, scope):
-                return self._with_way(order, scope)
+                return self._ready(order, scope)
         except HostError as error:
             return self._settle(order, "failed", error.message)
         return self._settle(order, "skipped", f"when: {said(order.task.text.when)}")
@@ -229,7 +226,7 @@ class Stage:
                 names[control.index_var] = number
             scope = Scope({**data, **names}, texts, self._templates)
             shown = self._templates.render(control.label, scope) if control.label else item
-            label = str(shown)[:LABEL]
+            label = cut(str(shown), LABEL)
             counts[label] = counts.get(label, 0) + 1
             again = f" ({counts[label]})" if counts[label] > 1 else ""
             labelled.append((label + again, names))
@@ -241,10 +238,13 @@ class Stage:
         except HostError as error:
             raise HostError(f"when: {error.message}") from None
 
-    def _with_way(self, order: Order, scope: Scope) -> Order:
+    def _ready(self, order: Order, scope: Scope) -> Order:
         """The order with who does it in the host's stead, and how long it waits before."""
         text = order.task.text
         pause = seconds(text.loop_control.pause or 0) if order.number else 0.0
+        if order.task.kind != "probe":
+            intent = secrets.token_hex(8)
+            order = replace(order, intent=intent, unknown=self.past.unsure.get(order.key))
         if text.delegate_to is None:
             return replace(order, pause=pause) if pause else order
         name = str(self._templates.render(text.delegate_to, scope))
@@ -288,6 +288,8 @@ class Stage:
                 result=shown.result,
                 seconds=round(outcome.seconds, 4),
                 intent=outcome.intent or None,
+                verified=outcome.verified,
+                applied=outcome.applied,
             )
         )
 
@@ -324,7 +326,12 @@ class Stage:
             for each in hosts:
                 self.memory.register(task, each, found)
         if outcomes:
-            self._tell(WaveEnded(tasks=list(dict.fromkeys(o.order.task.id for o in outcomes))))
+            ended = dict.fromkeys(outcome.order.task.id for outcome in outcomes)
+            self._tell(WaveEnded(tasks=sorted(ended, key=self._position)))
+
+    def _position(self, task_id: str) -> int:
+        """Where a task stands in the playbook; a handler stands behind all of them."""
+        return self._positions.get(task_id.removeprefix("severity."), len(self._positions))
 
 
 def _cell(outcome: Outcome) -> tuple[str, str]:
@@ -338,16 +345,3 @@ def _place(outcome: Outcome) -> tuple[str, str, int]:
 
 def _reads(task: Task) -> bool:
     return task.kind == "probe"
-
-
-def _from_past(order: Order, past: TaskEnded) -> Outcome:
-    return Outcome(
-        order,
-        past.status,
-        past.message,
-        past.summary,
-        dict(past.result),
-        seconds=past.seconds,
-        intent=past.intent or "",
-        applied=past.status == "changed" and past.intent is not None,
-    )

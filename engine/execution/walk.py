@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from engine.events import BlockRescued, RollbackStarted, RunHalted
+from engine.events import BlockFailed, BlockRescued, RollbackStarted, RunHalted
 from engine.execution.handlers import Handlers
 from engine.execution.stage import Extra
 from engine.execution.undo import Undo, rounds
@@ -195,6 +195,8 @@ class Walk:
             failed = again
         if block.always:
             failed |= self._section(phase, block.always, hosts, replace(inner, cleanup=True))
+        if failed and (block.rescue or block.always):
+            self._tell(BlockFailed(block=block.id, name=block.name, hosts=sorted(failed)))
         self._spend(phase, failed, manner)
         return failed
 
@@ -217,6 +219,9 @@ class Walk:
             whose = hosts
         taken = self._undo.take(whose, since)
         for host, outcomes in taken.items():
+            ids = {(t.id, host, o.order.item) for o in outcomes for t in o.order.task.rollback}
+            if self._stage.past.has_all(ids):
+                continue  # it was told when it was done
             why = f"interrupted by {self._halt.signal}" if host not in failed else ""
             why = why or self._stage.memory.failed_at(host)
             names = [outcome.order.name for outcome in outcomes]

@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+import msgspec
+
 from engine.contract import Action, Change, ModuleFailed, Observing, Record, Target, to_plain
 from engine.errors import (
     DeadlineExceeded,
@@ -22,7 +24,7 @@ from engine.events import Intent, TaskStarted
 from engine.execution.look import VERIFY_WITHIN, Looker
 from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome
-from engine.execution.results import registered
+from engine.execution.results import registered, told
 from engine.execution.timing import timing
 from engine.language.templates import Scope
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from engine.events import Event, Status
     from engine.execution.becoming import Becoming
     from engine.execution.guard import Guards
+    from engine.execution.neighbours import Neighbours
     from engine.language.templates import Templates
     from engine.registry import Registry
 
@@ -43,6 +46,7 @@ AGAIN = 0.5
 """Seconds: of an action that does not say; to learn what became of one that was cut off; between
 two interruptions of what is under way."""
 
+_TOOK = "had taken effect: seen on resume"
 _UNSURE = "whether it took effect is not known"
 
 
@@ -56,6 +60,7 @@ class Worker:
         templates: Templates,
         becoming: Becoming,
         guards: Guards,
+        neighbours: Neighbours,
         tell: Callable[[Event], None],
     ) -> None:
         """Work on these hosts with these modules.
@@ -66,6 +71,7 @@ class Worker:
             templates: renders their arguments.
             becoming: knows as whom a task acts.
             guards: know what must never be changed.
+            neighbours: know what other runs are at.
             tell: makes an event known; for an `Intent` it returns when it is durable.
         """
         self._links = links
@@ -73,6 +79,7 @@ class Worker:
         self._templates = templates
         self._becoming = becoming
         self._guards = guards
+        self._neighbours = neighbours
         self._tell = tell
         self._stopped = threading.Event()
         self._revived = threading.Event()
@@ -126,7 +133,7 @@ class Worker:
         except JournalError:
             raise
         except GuardRefused as error:
-            return replace(_failed(order, "failed", str(error)), guard="protected")
+            return replace(_failed(order, "failed", str(error)), guard=error.guard)
         except Unreachable as error:
             return _failed(order, "unreachable", error.message)
         except HostError as error:
@@ -147,12 +154,20 @@ class Worker:
             return self._probe(order, looker, module)
         timeout = timing(task, self._templates, scope).timeout or ACTION_TIMEOUT
         target = looker.target(task, scope, timeout)
-        if order.unknown is not None and _observable(module):
-            settled = module.confirm(target, order.unknown) is None
-            if settled:
-                message = "had taken effect: seen on resume"
-                return self._verified(order, looker, order.unknown, {}, message)
+        told_whole = task.text.no_log is not True
+        if order.unknown is not None and told_whole and _observable(module):
+            change = msgspec.convert(order.unknown.change, Change)
+            if module.confirm(target, change) is None:
+                return self._had_taken_effect(order, order.unknown, looker, change)
         return self._act(order, looker, module, target)
+
+    def _had_taken_effect(
+        self, order: Order, intent: Intent, looker: Looker, change: Change
+    ) -> Outcome:
+        """Nothing need be sent. Before its turn, what must hold after it may not hold yet."""
+        if order.mode == "predict":
+            return Outcome(order, "ok", summary=_TOOK)
+        return self._verified(replace(order, intent=intent.intent), looker, change, {}, _TOOK)
 
     def _probe(self, order: Order, looker: Looker, module: Observing[Any]) -> Outcome:
         sight = looker.look(order.task, module, order.data)
@@ -168,15 +183,17 @@ class Worker:
             outcome = Outcome(order, "ok", summary="nothing to do")
             return replace(outcome, result=registered(seen, "ok"))
         self._guards.protect(order.where, change)
+        self._neighbours.check(order, change)
         if order.mode == "predict":
             return Outcome(order, "changed", summary=change.summary, change=change)
-        if isinstance(module, Action):
+        if order.task.kind == "action":
             narrowed = change.narrowed(order.approved) if order.approved is not None else None
             if narrowed is None:
                 return Outcome(order, "skipped", summary=change.summary, change=change, asks=True)
             change = narrowed
         if self._stopped.is_set():
             return _failed(order, "failed", "interrupted before anything was sent")
+        self._neighbours.sending(order, change)
         self._tell(_intent(order, change))
         return self._send(order, looker, module, target, change)
 
@@ -289,8 +306,9 @@ class Worker:
                 wrong = sight.message if not sight.holds else ""
             if wrong:
                 name = name_of(task, self._templates, scope)
-                return _undoable(changed, f"not verified: {name}: {wrong}", found)
-        return changed
+                failed = _undoable(changed, f"not verified: {name}: {wrong}", found)
+                return replace(failed, verified=False)
+        return replace(changed, verified=True if order.task.verify else None)
 
 
 def _decided(module: Action[Any] | Record, target: Target) -> tuple[Change | None, Any]:
@@ -321,7 +339,7 @@ def _intent(order: Order, change: Change) -> Intent:
         host=order.host,
         delegate=order.delegate,
         item=order.item,
-        change=to_plain(change),
+        change=told(change, order.task),
     )
 
 

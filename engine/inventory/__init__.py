@@ -17,7 +17,7 @@ on purpose:
 - `group_vars` of the working directory count for nothing, unless the inventory is there.
 - `ungrouped` has neither children nor parents but `all`; in Ansible hosts get lost that way.
 - Dates in YAML are text. The implicit localhost has no `ansible_python_interpreter`.
-- Not supported, and said so: `!vault`, `!unsafe`, inventory scripts and plugins, TOML.
+- Not supported, and said so: `!unsafe`, inventory scripts and plugins, TOML.
 """
 
 from engine.inventory.inventory import Inventory

@@ -48,6 +48,8 @@ class Draft:
 
     def __init__(self) -> None:
         """Start with `all` and, in it, `ungrouped`."""
+        self.files: dict[str, str] = {}
+        """The sha256 of each that was read, hex."""
         self._groups = {ALL: _Group(), UNGROUPED: _Group()}
         self._hosts: dict[str, dict[str, Any]] = {}
         self._groups_of: dict[str, dict[str, None]] = {}

@@ -10,7 +10,7 @@ from engine.inventory.draft import ALL, Group
 from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from engine.inventory.vars_files import Layer
 
@@ -23,6 +23,7 @@ class Inventory:
         groups: Mapping[str, Group],
         hosts: Mapping[str, dict[str, Any]],
         layers: Sequence[Layer],
+        files: Mapping[str, str],
     ) -> None:
         """Keep what was loaded.
 
@@ -30,6 +31,7 @@ class Inventory:
             groups: by name, `all` first, then in the order that they were declared.
             hosts: each host's own variables, in the order that they were first seen.
             layers: group_vars and host_vars: each source's in order, then the playbook's.
+            files: the sources, with the sha256 of each, hex.
         """
         self.tree = groups
         self.groups: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +40,7 @@ class Inventory:
         self.hosts: tuple[str, ...] = self.groups[ALL]
         self._own = hosts
         self._layers = layers
+        self._files = files
         self._direct: dict[str, list[str]] = {host: [] for host in hosts}
         for group in groups.values():
             for host in group.hosts:
@@ -93,6 +96,16 @@ class Inventory:
         for layer in self._layers:
             merged |= layer.hosts.get(host, {})
         return merged
+
+    def files(self, hosts: Iterable[str]) -> dict[str, str]:
+        """The files that say something of these hosts, with the sha256 of each, hex."""
+        found = dict(self._files)
+        for layer in self._layers:
+            for files in layer.group_files.values():
+                found |= files
+            for host in hosts:
+                found |= layer.host_files.get(host, {})
+        return found
 
     def group_variables(self, group: str) -> dict[str, Any]:
         """A group's own variables, those of its group_vars files included."""

@@ -16,6 +16,7 @@ from engine.nearest import did_you_mean
 if TYPE_CHECKING:
     from engine.inventory.draft import Draft
     from engine.inventory.text import Text
+    from engine.vault import Vault
 
 IGNORED_NAMES = frozenset({"group_vars", "host_vars", "vars_plugins"})
 IGNORED_ENDINGS = (
@@ -26,15 +27,15 @@ _YAML_EXTENSIONS = frozenset({".yml", ".yaml", ".json"})
 _YAML_START = re.compile(r"---|[{]|[^\s\[]+:(\s|$)")
 
 
-def parse(source: str, draft: Draft) -> list[Problem]:
+def parse(source: str, draft: Draft, vault: Vault) -> list[Problem]:
     """Put what one source names into the draft; what is wrong with it."""
     path = Path(source).expanduser()
     try:
         if path.is_dir():
-            return _directory(path, draft)
+            return _directory(path, draft, vault)
         if "," in source and not path.exists():
             return _host_list(source, draft)
-        return _file(path, draft)
+        return _file(path, draft, vault)
     except InputError as error:
         return list(error.problems)
 
@@ -47,14 +48,14 @@ def directory_of(source: str) -> Path | None:
     return path if path.is_dir() else path.parent
 
 
-def _directory(directory: Path, draft: Draft) -> list[Problem]:
+def _directory(directory: Path, draft: Draft, vault: Vault) -> list[Problem]:
     files = _files(directory)
     if not files:
         return [Problem("holds no inventory file", str(directory))]
     problems = []
     for file in files:
         try:
-            problems += _file(file, draft)
+            problems += _file(file, draft, vault)
         except InputError as error:
             problems += error.problems
     return problems
@@ -73,10 +74,11 @@ def _files(directory: Path) -> list[Path]:
     return files
 
 
-def _file(path: Path, draft: Draft) -> list[Problem]:
+def _file(path: Path, draft: Draft, vault: Vault) -> list[Problem]:
     if not path.exists():
         return [Problem("no such inventory", str(path), hint=_missing_hint(path))]
-    text = read(path)
+    text = read(path, vault)
+    draft.files[text.path] = text.digest
     start = _first_line(text)
     if start.startswith("#!") and os.access(path, os.X_OK):
         return [text.problem("is an inventory script, which is not yet supported")]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError, Problem
+from engine.vault import Vault, is_sealed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES = 16 * 2**20
 """A file of 10 000 hosts with ten variables each is about 4 MiB."""
-VAULT_HEADER = "$ANSIBLE_VAULT;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,14 @@ class Text:
     Args:
         path: the file as the user named it.
         text: what it holds.
+        digest: sha256 of its bytes, hex.
+        sealed: the file is encrypted as a whole.
     """
 
     path: str
     text: str
+    digest: str = ""
+    sealed: bool = False
 
     def problem(self, message: str, line: int = 0, column: int = 1, hint: str = "") -> Problem:
         """A problem at this place of the file, with the source line; line 0 is the whole file."""
@@ -35,11 +40,15 @@ class Text:
         return Problem(message, self.path, line, column, lines[line - 1], hint)
 
 
-def read(path: Path) -> Text:
+def read(path: Path, vault: Vault | None = None) -> Text:
     """The text of a file.
 
+    Args:
+        path: of the file.
+        vault: opens it if it is encrypted as a whole; None: there is no password.
+
     Raises:
-        InputError: it is missing, unreadable, too large, binary, or encrypted.
+        InputError: it is missing, unreadable, too large or binary, or cannot be opened.
     """
     shown = str(path)
     try:
@@ -50,12 +59,12 @@ def read(path: Path) -> Text:
         raise InputError(Problem(f"cannot be read: {reason}", shown)) from error
     if len(data) > MAX_BYTES:
         raise InputError(Problem(f"is larger than {MAX_BYTES // 2**20} MiB", shown))
+    digest, sealed = hashlib.sha256(data).hexdigest(), is_sealed(data)
+    data = (vault or Vault()).file(shown, data)
     if b"\0" in data:
         raise InputError(Problem("is a binary file, not an inventory", shown))
     text = data.decode("utf-8-sig", errors="surrogateescape")
-    if text.startswith(VAULT_HEADER):
-        raise InputError(Problem("is encrypted with a vault, which is not yet supported", shown))
-    return Text(shown, text)
+    return Text(shown, text, digest, sealed)
 
 
 def is_utf8(text: str) -> bool:

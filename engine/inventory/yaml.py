@@ -1,6 +1,7 @@
 """YAML as Ansible reads it in inventories: YAML 1.1 scalars (`yes` is true), within bounds.
 
-Unlike there, a key given twice is an error, and so is any tag but the standard scalars' own.
+Unlike there, a key given twice is an error, and so is any tag but the standard scalars' own and
+`!vault`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from yaml.events import (
 
 from engine.errors import InputError, Problem
 from engine.inventory.text import is_utf8
+from engine.vault import VaultError, template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,7 @@ MAX_NODES = 2_000_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {_TAG + name for name in ("int", "float", "bool", "null", "timestamp")}
+_VAULT = {"!vault", "!vault-encrypted"}
 _TEXT = {_TAG + name for name in ("str", "merge", "value")}
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
@@ -185,6 +188,8 @@ class _Reader:
             tag = self.loader.resolve(yaml.ScalarNode, event.value, event.implicit)
         if tag in _TEXT:
             return event.value
+        if tag in _VAULT:
+            return self._sealed(event)
         if tag not in _SCALARS:
             self._refuse_tag(tag, event.start_mark)
             return None
@@ -196,6 +201,14 @@ class _Reader:
             self._problem(f'"{event.value}" is not a valid {kind}', event.start_mark)
             return None
         return value.isoformat() if isinstance(value, datetime.date) else value
+
+    def _sealed(self, event: Any) -> str | None:
+        """The template that opens an encrypted value."""
+        try:
+            return template(event.value, f"{self.text.path}:{event.start_mark.line + 1}")
+        except VaultError as error:
+            self._problem(str(error), event.start_mark)
+            return None
 
     def _sequence(self, event: Any, depth: int) -> list[Any]:
         if event.tag not in {None, "!", _TAG + "seq"}:
@@ -236,7 +249,7 @@ class _Reader:
         return found
 
     def _refuse_tag(self, tag: str, mark: Any) -> None:
-        if tag in {"!vault", "!vault-encrypted", "!unsafe"}:
+        if tag == "!unsafe":
             self._problem(f'tag "{tag}" is not yet supported', mark)
         else:
             shown = tag.replace(_TAG, "!!")

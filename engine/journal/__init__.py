@@ -10,29 +10,44 @@ from engine.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from engine.journal.base import Journal
+    from engine.journal.store import Store
 
-_FORMS = "give a path or sqlite:///PATH"
+_FORMS = "give a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_POSTGRES = ("postgresql", "postgres")
 
 
 def open_journal(url: str | None, *, create: bool = True) -> Journal:
     """The journal that `--journal` names.
 
     Args:
-        url: a path, or `sqlite:///PATH` (four slashes where the path is absolute); None for
-            `journal.db` in the user's state directory, which is made.
-        create: make the file if it is missing; its directory must be there.
+        url: a path, or `sqlite:///PATH` (four slashes where the path is absolute), or
+            `postgresql://…` as libpq understands it; None for `journal.db` in the user's state
+            directory, which is made.
+        create: make it if it is missing; a file's directory, or the database, must be there.
 
     Raises:
-        InputError: the URL is not understood, or the file is missing and not to be made.
+        InputError: the URL is not understood, or the journal is missing and not to be made.
         JournalError: it cannot be made, read or written, or is not a journal that we know.
     """
-    from engine.journal.sqlite import SqliteJournal
+    from engine.journal.stored import StoredJournal
+
+    return StoredJournal(_store(url, create=create))
+
+
+def _store(url: str | None, *, create: bool) -> Store:
+    scheme = _SCHEME.match(url or "")
+    if url and scheme and scheme[1] in _POSTGRES:
+        from engine.journal.postgres.address import parse
+        from engine.journal.postgres.store import PostgresStore
+
+        return PostgresStore(parse(url), create=create)
+    from engine.journal.sqlite.store import SqliteStore
 
     path = _default() if url is None else _path(url)
     if not create and not path.exists():
         raise InputError(f"there is no journal {path}: nothing has been recorded there yet")
-    return SqliteJournal(path)
+    return SqliteStore(path)
 
 
 def _default() -> Path:

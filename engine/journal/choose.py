@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError, Problem
+from engine.errors import InputError, JournalError, Problem
 from engine.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SHOWN = 5
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+
+
+def check_id(run: str) -> str:
+    """A run's id, which may come from a file that somebody else has written.
+
+    Raises:
+        JournalError: it is none.
+    """
+    if not _ID.fullmatch(run):
+        raise JournalError(f"not a run's id: {run!r}")
+    return run
 
 
 def choose(prefix: str, known: Sequence[str]) -> str:

@@ -28,13 +28,14 @@ def summarise(run: str, story: Sequence[Event], *, alive: bool) -> RunSummary:
     end = last if isinstance(last, RunEnded) else None
     state: State = "ended" if end else "running" if alive else "broken off"
     until = now() if state == "running" else last.at
-    levels = [event.level for event in story if isinstance(event, SeverityJudged)]
+    # A session that goes on may have found evidence that was not to be had before.
+    judged = [e.level for e in story if isinstance(e, SeverityJudged) and not e.before]
     return RunSummary(
         run=run,
         state=state,
         started=first.at,
         playbook=first.playbook,
-        severity=levels[-1] if levels else None,
+        severity=judged[-1] if judged else None,
         outcome=end.outcome if end else state,
         exit_code=end.exit_code if end else None,
         seconds=end.seconds if end else (until - first.at).total_seconds(),

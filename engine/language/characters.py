@@ -56,11 +56,12 @@ def _invisible(path: str, text: str) -> list[Problem]:
     if text.isascii():
         found = set(_CONTROL.findall(text))
     else:
-        found = {c for c in set(text) if c not in "\t\n\r" and _hides(c)}
+        found = {c for c in set(text) if c not in "\t\n\r" and hides(c)}
     return [_located(path, text, character) for character in sorted(found, key=text.index)]
 
 
-def _hides(character: str) -> bool:
+def hides(character: str) -> bool:
+    """Whether it is a control character, or one that is drawn as nothing or turns text around."""
     return unicodedata.category(character) in _HIDDEN or character in _BLANK_LETTERS
 
 
@@ -70,7 +71,7 @@ def _located(path: str, text: str, character: str) -> Problem:
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", start)
     source = text[line_start : line_end if line_end >= 0 else len(text)].rstrip("\r")
-    shown = "".join("\N{REPLACEMENT CHARACTER}" if _hides(c) and c != "\t" else c for c in source)
+    shown = "".join("\N{REPLACEMENT CHARACTER}" if hides(c) and c != "\t" else c for c in source)
     code = f"U+{ord(character):04X}"
     name = unicodedata.name(character, "control character").lower()
     escape = f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"

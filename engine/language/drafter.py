@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
+from engine.language.declaring import check_declared, check_given, refuse_of_playbooks
 from engine.language.drafts import BlockDraft, Draft
 from engine.language.inheriting import inherit
-from engine.language.inputs import check_declared, check_given
 from engine.language.keywords import BlockText, IncludeText, Shared, TaskFileText
 from engine.language.problems import Problems
 from engine.language.shapes import Shape, schema_of
@@ -124,6 +124,7 @@ class Drafter:
         value = problems.document.value
         declared = value.get("inputs", {})
         check_declared(problems, declared)
+        refuse_of_playbooks(problems, declared)
         values = check_given(where.problems, way, raw, declared)
         inner = where.within({**raw, "vars": {**raw.get("vars", {}), **values}})
         inner = replace(inner, problems=problems, trail=(*where.trail, path))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.filters import make_attrgetter
-from jinja2.utils import pass_environment
+from jinja2.utils import pass_context, pass_environment
 
 from engine.contract import seconds, size
 from engine.language.growth import check_format, join_with, narrow, replace
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from jinja2 import Environment
+    from jinja2.runtime import Context
+
+    from engine.vault import Vault
 
 REFUSED_FILTERS = ("attr", "urlize", "xmlattr")
 """A way round the rules for attributes, and two that serve web pages."""
@@ -123,6 +126,17 @@ def _says(word: str) -> Callable[[Any], bool]:
     return test
 
 
+@pass_context
+def unvault(context: Context, envelope: str, place: str) -> str:
+    """What is in an encrypted value; a `!vault` value is read as a template with this.
+
+    Raises:
+        VaultError: it cannot be opened.
+    """
+    vault: Vault = context.environment.vault  # type: ignore[attr-defined]  # the sandbox's own
+    return vault.open(envelope, place)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     **{name: narrow(JINJA_FILTERS[name]) for name in _PADDING},
     "b64encode": b64encode,
@@ -135,6 +149,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "replace": replace,
     "seconds": seconds,
     "to_json": to_json,
+    "unvault": unvault,
 }
 
 TESTS: dict[str, Callable[[Any], bool]] = {

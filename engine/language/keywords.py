@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from engine.connections.base import BecomeMethod
 from engine.contract import Duration
@@ -31,10 +31,13 @@ Batch = Annotated[int | str, Meta(title="batch size", examples=[1, "25%"])]
 class InputText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One input: a JSON Schema and a default. Without a default it must be given with `-e`.
 
+    An alert's text must begin with no `-`, be of one line and have no invisible characters.
+
     Args:
         type: of its value; what `-e` gives as text becomes that.
         description: for people.
         default: its value where none is given.
+        from: where its value is in the alert: `labels.NAME`, `annotations.NAME`, `startsAt`.
         enum: the values that it may have.
         pattern: that text must have a match of, in RE2's syntax.
         minimum: of a number.
@@ -42,11 +45,15 @@ class InputText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         min_length: of a text, in characters.
         max_length: of a text, in characters.
         items: the JSON Schema of a list's items.
+        prompt: what a person at the terminal is asked where neither `-e` nor the alert says it.
+        secret: it is masked everywhere and not kept in the journal; typed, it is not shown. It is
+            asked for even without a `prompt`.
     """
 
     type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
     description: str = ""
     default: Any | UnsetType = UNSET
+    from_: str | UnsetType = field(name="from", default=UNSET)
     enum: list[Any] | UnsetType = UNSET
     pattern: str | UnsetType = UNSET
     minimum: float | UnsetType = UNSET
@@ -54,6 +61,19 @@ class InputText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     min_length: int | UnsetType = UNSET
     max_length: int | UnsetType = UNSET
     items: dict[str, Any] | UnsetType = UNSET
+    prompt: str = ""
+    secret: bool = False
+
+
+class TriggerText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Alerts that call for the playbook.
+
+    Args:
+        match: matchers in Alertmanager's grammar, such as `severity=~"critical|page"`. All must
+            hold of the alert's labels.
+    """
+
+    match: list[str]
 
 
 class RuleText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,8 +128,9 @@ class Shared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ignore_errors: a failure lets the host go on.
         ignore_unreachable: so does a host that cannot be reached.
         any_errors_fatal: a failure on one host is one on all.
-        no_log: `true` hides the result, but not why it failed; a list of expressions, such as
-            `result.json.token`, whose values are masked wherever they turn up from then on.
+        no_log: `true` hides the result and the change, but not what it acts on and why it failed;
+            a list of expressions, such as `result.json.token`, whose values are masked wherever
+            they turn up from then on.
         approve: whose yes a change needs. `ask`: a person's, or `--yes`; `auto`: none, the author
             vouches for it; `always_ask`: a person's, even under `--yes`.
     """
@@ -233,6 +254,7 @@ class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         owner: the team that answers for it.
         links: names and addresses, such as a dashboard's.
         inputs: what the playbook is told for each incident.
+        triggers: the alerts that call for it; one of them must match.
         vars: variables; templates, rendered when they are used.
         hosts: on which it runs; Ansible's patterns.
         tags: of every task.
@@ -261,6 +283,7 @@ class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     owner: str = ""
     links: dict[str, str] = {}
     inputs: dict[Name, InputText] = {}
+    triggers: list[TriggerText] = []
     vars: dict[Name, Any] = {}
     hosts: HostPattern
     tags: str | list[str] = []
@@ -281,11 +304,3 @@ class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     resolve: list[dict[str, Any]] = []
     always: list[dict[str, Any]] = []
     handlers: list[dict[str, Any]] = []
-
-
-NOT_YET: dict[str, frozenset[str]] = {
-    "playbook": frozenset({"triggers"}),
-    "task": frozenset(),
-    "input": frozenset({"from", "secret", "prompt"}),
-}
-"""Words of the language that this version refuses by name, so that none is silently ignored."""

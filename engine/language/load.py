@@ -7,30 +7,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from engine.errors import InputError, Problem
 from engine.language import snippets
+from engine.language.declaring import said_by_alerts
 from engine.language.drafter import Drafter, Where
 from engine.language.drafts import Draft, flat
 from engine.language.expressions import Reader
 from engine.language.finishing import finished, read_uses
 from engine.language.free_names import check_local_names, check_names, check_own_names
-from engine.language.inputs import check_declared
-from engine.language.keywords import NOT_YET, PHASES, PlaybookText
+from engine.language.heads import (
+    input_places,
+    is_mapping,
+    listed,
+    mapped,
+    playbook_shape,
+    read_head,
+)
+from engine.language.keywords import PHASES
 from engine.language.model import Playbook, Rule, tasks_in
 from engine.language.names import Names
 from engine.language.problems import Problems
 from engine.language.rules import check_handlers, check_tasks
-from engine.language.shapes import Shape, schema_of
-from engine.language.shares import check_severity, check_shares
 from engine.language.source import read
+from engine.registry import LESSER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.language.drafts import AnyDraft
-    from engine.language.flaws import Way
+    from engine.language.keywords import PlaybookText
     from engine.language.model import Place
     from engine.language.source import Document
     from engine.registry import Registry
@@ -38,11 +43,14 @@ if TYPE_CHECKING:
 MOST_PROBLEMS = 100
 """Told of one file; more would hide the first."""
 
-_PLAIN = ("name", "description", "owner", "links")
 _HANDED_ON = (
     "tags", "environment", "become", "become_user", "become_method", "throttle", "any_errors_fatal",
 )  # fmt: skip
 """What a playbook says once for all of its tasks."""
+_TRUSTED = {
+    "probe": "only read (probe: true)",
+    "record": "be safe to repeat, and outside the hosts (record: true)",
+}
 _JUDGED = ("acknowledge", "investigate")
 """The phases whose results severity may use."""
 
@@ -80,14 +88,14 @@ def load(
 def notices(playbook: Playbook) -> list[Problem]:
     """What is no problem, but a reviewer should see.
 
-    Commands that are trusted to only read, and severity rules that are never asked.
+    Actions that are trusted to be less than that, and severity rules that are never asked.
     """
     trusted = [
-        task.place.problem(f"this {task.module} is trusted to only read (probe: true)")
+        task.place.problem(f"this {task.module} is trusted to {_TRUSTED[task.kind]}")
         for phase in PHASES
         for top in playbook.tasks(phase)
         for task in top.every()
-        if task.kind == "probe" and task.args.get("probe") is True
+        if task.kind in LESSER and task.args.get(task.kind) is True
     ]
     idle = [
         rule.place.problem("this rule is never asked: one before it always holds")
@@ -105,7 +113,7 @@ class Loader:
         self._drafter = Drafter(registry)
         self._reader = Reader()
         self._inventory_names = inventory_names
-        self._shape = Shape(schema_of(PlaybookText), name="the playbook", kind=PlaybookText)
+        self._shape = playbook_shape()
 
     def load(self, path: Path) -> Playbook:
         """The playbook in a file.
@@ -128,11 +136,9 @@ class Loader:
 
     def _playbook(self, problems: Problems, document: Document) -> Playbook | None:
         value = document.value
-        if not isinstance(value, Mapping):
-            hint = "it is no list of plays: take the dash away" if isinstance(value, list) else ""
-            problems.at((), "a playbook is a mapping: name, hosts and phases", hint)
+        if not is_mapping(value, problems):
             return None
-        text = self._text(problems, value)
+        text, triggers = read_head(problems, value, self._shape)
         drafts = self._drafts(problems, document, text)
         if text and not any(drafts.values()):
             problems.at((), "the playbook has no tasks", f"give it {PHASES[1]} or {PHASES[2]}")
@@ -153,6 +159,7 @@ class Loader:
         return Playbook(
             path=document.path,
             digest=self._digest(document),
+            files=self._files(document),
             text=text,
             phases={phase: finished(drafts[phase], uses) for phase in PHASES if phase in value},
             severity=tuple(
@@ -160,9 +167,14 @@ class Loader:
                 for number, rule in enumerate(text.severity)
             ),
             handlers=tuple(tasks_in(finished(handlers, uses))),
-            input_places={name: document.key(("inputs", name)) for name in text.inputs},
+            triggers=triggers,
+            input_places=input_places(document, text),
             place=document.place(("hosts",)),
         )
+
+    def _files(self, document: Document) -> dict[str, str]:
+        included = (opened.document for opened in self._drafter.opened)
+        return {file.path: file.digest for file in (document, *included)}
 
     def _digest(self, document: Document) -> str:
         """Of the playbook; together with the files that it includes, where it does."""
@@ -170,18 +182,6 @@ class Loader:
         if not included:
             return document.digest
         return hashlib.sha256("\n".join([document.digest, *included]).encode()).hexdigest()
-
-    def _text(self, problems: Problems, value: Mapping[str, Any]) -> PlaybookText | None:
-        known = _refuse_not_yet(problems, value)
-        for keyword in _PLAIN:
-            for snippet in snippets.deep(problems, (keyword,), value.get(keyword)):
-                problems.at(snippet.way, f"{keyword} takes no templates")
-        check_severity(problems, _listed(value, "severity"))
-        check_shares(problems, value)
-        check_declared(problems, _mapped(known, "inputs"))
-        if problems.flaws(self._shape.flaws(known)):
-            return None
-        return msgspec.convert(known, PlaybookText)
 
     def _drafts(
         self, problems: Problems, document: Document, text: PlaybookText | None
@@ -205,7 +205,7 @@ class Loader:
     def _names(
         self, problems: Problems, value: Mapping[str, Any], drafts: Sequence[AnyDraft]
     ) -> Names:
-        inputs, variables = _mapped(value, "inputs"), _mapped(value, "vars")
+        inputs, variables = mapped(value, "inputs"), mapped(value, "vars")
         for keyword, own in (("inputs", inputs), ("vars", variables)):
             check_own_names(problems, (keyword,), own)
         for name in inputs.keys() & variables.keys():
@@ -218,33 +218,16 @@ class Loader:
                 later.setdefault(name, draft.problems.document.place(way))
         check_local_names(drafts, {**dict.fromkeys(later, "registered names"), **taken})
         names = Names(
-            problems, self._reader, frozenset(inputs), variables, self._inventory_names, later
+            problems,
+            self._reader,
+            frozenset(inputs),
+            variables,
+            self._inventory_names,
+            later,
+            said_by_alerts(inputs),
         )
         names.read_variables()
         return names
-
-
-def _refuse_not_yet(problems: Problems, value: Mapping[str, Any]) -> dict[str, Any]:
-    """The playbook without the words that this version does not have yet, which are told."""
-    inputs = _mapped(value, "inputs")
-    ways: list[Way] = [(key,) for key in value if key in NOT_YET["playbook"]]
-    ways += [
-        ("inputs", name, key)
-        for name in inputs
-        for key in _mapped(inputs, name)
-        if key in NOT_YET["input"]
-    ]
-    for way in ways:
-        problems.at_key(way, f'"{way[-1]}" is not supported yet by this version')
-    known = {key: part for key, part in value.items() if (key,) not in ways}
-    if inputs:
-        known["inputs"] = {
-            name: {k: v for k, v in declared.items() if ("inputs", name, k) not in ways}
-            if isinstance(declared, Mapping)
-            else declared
-            for name, declared in inputs.items()
-        }
-    return known
 
 
 def _read_rules(names: Names, value: Mapping[str, Any]) -> list[frozenset[str]]:
@@ -255,18 +238,8 @@ def _read_rules(names: Names, value: Mapping[str, Any]) -> list[frozenset[str]]:
         )
         if isinstance(rule, Mapping)
         else frozenset()
-        for number, rule in enumerate(_listed(value, "severity"))
+        for number, rule in enumerate(listed(value, "severity"))
     ]
-
-
-def _listed(value: Mapping[str, Any], key: str) -> list[Any]:
-    found = value.get(key)
-    return found if isinstance(found, list) else []
-
-
-def _mapped(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = value.get(key)
-    return found if isinstance(found, Mapping) else {}
 
 
 def _in_order(problems: Sequence[Problem], path: str) -> list[Problem]:

@@ -8,7 +8,15 @@ from typing import Any
 from msgspec import Struct
 
 from engine.errors import Problem
-from engine.language.keywords import Approve, Phase, PlaybookText, RuleText, TaskText
+from engine.language.keywords import (
+    PHASES,
+    Approve,
+    Phase,
+    PlaybookText,
+    RuleText,
+    TaskText,
+)
+from engine.language.matchers import Trigger
 from engine.registry import Kind
 
 
@@ -129,24 +137,36 @@ class Playbook(Struct, frozen=True, kw_only=True):
 
     Args:
         path: the file, as the user named it.
-        digest: sha256 of its bytes, hex.
+        digest: sha256 of its bytes, and those of the files that it includes, hex.
+        files: all of them, with the sha256 of each.
         text: its keywords.
         phases: the tasks and blocks of each phase that it has.
         severity: the rules.
         handlers: tasks that others notify.
+        triggers: the alerts that call for it.
         input_places: where each input is declared.
         place: where its `hosts` stands.
     """
 
     path: str
     digest: str
+    files: dict[str, str]
     text: PlaybookText
     phases: dict[Phase, tuple[Node, ...]]
     severity: tuple[Rule, ...] = ()
     handlers: tuple[Task, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     input_places: dict[str, Place] = {}
     place: Place | None = None
 
     def tasks(self, phase: Phase) -> tuple[Task, ...]:
         """The tasks of a phase, those in blocks too; none if it is absent."""
         return tuple(tasks_in(self.phases.get(phase, ())))
+
+    def every_task(self) -> Iterator[Task]:
+        """All tasks of all phases and the handlers, those that belong to others too."""
+        for phase in PHASES:
+            for task in self.tasks(phase):
+                yield from task.every()
+        for handler in self.handlers:
+            yield from handler.every()

@@ -56,6 +56,7 @@ class Names:
         variables: its `vars`.
         inventory: variables of hosts; None: no inventory was given.
         later: what is registered or set anywhere, and where.
+        foreign: names whose texts an alert says.
         known: what has been registered or set by the tasks passed.
     """
 
@@ -65,6 +66,7 @@ class Names:
     variables: Mapping[str, Any]
     inventory: frozenset[str] | None
     later: Mapping[str, Place] = field(default_factory=dict)
+    foreign: frozenset[str] = frozenset()
     known: set[str] = field(default_factory=set)
     _of_variables: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -99,6 +101,8 @@ class Names:
             used |= tree.names - (snippet.local - LOCALS)
             for name in sorted(tree.names - guarded - snippet.local):
                 self._tell(name, snippet, self._wrong(name, snippet, where))
+            if snippet.program:
+                self._refuse_foreign(snippet, tree.names - snippet.local)
         return frozenset(used.union(*(self._used_by(name) for name in used)))
 
     def _trees(self, texts: Iterable[Snippet]) -> Iterator[tuple[Snippet, Tree]]:
@@ -114,6 +118,16 @@ class Names:
                 yield snippet, tree
             for fault in faults:
                 snippet.problems.inside(snippet.way, fault.offset, fault.message, fault.hint)
+
+    def _refuse_foreign(self, snippet: Snippet, names: Iterable[str]) -> None:
+        """What an alert says may be a program's argument, and never a part of it."""
+        for name in sorted(names):
+            for said in sorted(self.foreign & {name, *self._used_by(name)}):
+                own = f'"{name}"' if said == name else f'"{name}" uses "{said}", which'
+                message = f"{own} is what an alert says, and this text is run as a program"
+                hint = "give it as one of args, env or params: there it stays a value"
+                offset = offset_of(name, snippet.text)
+                snippet.problems.inside(snippet.way, offset, message, hint)
 
     def _used_by(self, variable: str) -> frozenset[str]:
         """All that one of `vars` uses, by way of others too; nothing for any other name."""

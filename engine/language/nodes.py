@@ -9,6 +9,7 @@ import yaml
 
 from engine.errors import InputError, Problem
 from engine.language.scalars import resolve
+from engine.vault import VaultError, template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ MAX_DEPTH = 32
 MAX_NODES = 50_000
 """Keys not counted, aliases written out: a file of 276 bytes can hold 10^9 of them."""
 
+VAULT_TAG = "!vault"
 _LONGEST_SHOWN = 200
 _STANDARD = "tag:yaml.org,2002:"
 
@@ -112,13 +114,27 @@ class Builder:
         raise InputError(*self.problems)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        self._refuse_tag(event)
         if self._wants_key():
+            self._refuse_tag(event)
             self._take_key(event)
             return
         self._count(event, 1)
-        value = self._plain(event) if event.implicit[0] and not event.tag else event.value
-        self._finish(Node(value, *_place(event)), event.anchor)
+        self._finish(Node(self._value(event), *_place(event)), event.anchor)
+
+    def _value(self, event: yaml.ScalarEvent) -> Any:
+        if event.tag == VAULT_TAG:
+            return self._sealed(event)
+        self._refuse_tag(event)
+        return self._plain(event) if event.implicit[0] and not event.tag else event.value
+
+    def _sealed(self, event: yaml.ScalarEvent) -> str:
+        """The template that opens an encrypted value."""
+        line, column = _place(event)
+        try:
+            return template(event.value, f"{self._path}:{line}")
+        except VaultError as error:
+            self.note(str(error), line, column)
+            return ""
 
     def _plain(self, event: yaml.ScalarEvent) -> Any:
         try:
@@ -205,9 +221,7 @@ class Builder:
         return top is not None and isinstance(top.node.value, dict) and top.key is None
 
     def _refuse_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
-        if event.tag == "!vault":
-            self.note("!vault is not supported yet by this version", *_place(event))
-        elif event.tag:
+        if event.tag:
             tag = event.tag.replace(_STANDARD, "!!")
             self.note(f"the tag {tag} is not allowed", *_place(event), "tags make no plain values")
 

@@ -33,6 +33,7 @@ _ONLY_ON: dict[str, tuple[Kind, ...]] = {
     **dict.fromkeys(("verify", "approve", "notify"), ("action", "record")),
     "rollback": ("action",),
 }
+_IF = {"probe": "only reads", "record": "changes nothing on the hosts and may be repeated"}
 _WATCHES = ("within", "hold", "until")
 _NEEDS = {"every": ("within", "hold"), "retries": ("until",), "delay": ("until",)}
 _EVIDENCE = frozenset({"acknowledge", "investigate"})
@@ -76,9 +77,8 @@ def _check_kind(draft: Draft) -> None:
     allowed = "probes and records" if "record" in _MAY_HOLD[where] else "probes"
     article = "an" if draft.kind == "action" else "a"
     name = draft.entry.name
-    hint = ""
-    if draft.entry.kind_of({**draft.args, "probe": True}) == "probe":
-        hint = "say probe: true if it only reads"
+    may_say = [kind for kind in draft.entry.lesser if kind in _MAY_HOLD[where]]
+    hint = ", or ".join(f"say {kind}: true if it {_IF[kind]}" for kind in may_say)
     message = f"{where} may hold {allowed} only: {name} is {article} {draft.kind}"
     draft.problems.at_key((*draft.way, name), message, hint)
 

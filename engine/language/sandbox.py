@@ -19,6 +19,7 @@ from jinja2.utils import Namespace, missing
 
 from engine.language.filters import FILTERS, REFUSED_FILTERS, TESTS
 from engine.language.growth import check_growth, join_with, replace
+from engine.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,6 +119,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             del self.filters[name]
         self.filters.update(FILTERS)
         self.tests.update(TESTS)
+        self.vault = Vault()
         self.globals.clear()
         self.globals.update(range=safe_range, namespace=Namespace)
 

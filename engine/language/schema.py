@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from engine.language.keywords import PHASES, PlaybookText, TaskText
+from engine.language.keywords import PHASES, BlockText, IncludeText, PlaybookText, TaskText
 from engine.language.shapes import schema_of
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"\{\{|\{%"}
 _TASK = {"$ref": "#/$defs/Task"}
+_STEP = {"$ref": "#/$defs/Step"}
 
 
 def editor_schema(registry: Registry) -> dict[str, Any]:
@@ -26,8 +27,12 @@ def editor_schema(registry: Registry) -> dict[str, Any]:
     document = deepcopy(schema_of(PlaybookText))
     definitions: dict[str, Any] = document.pop("$defs")
     for phase in PHASES:
-        document["properties"][phase]["items"] = _TASK
+        document["properties"][phase]["items"] = _STEP
+    document["properties"]["handlers"]["items"] = _TASK
     definitions["Task"] = _task(registry, definitions)
+    definitions["Block"] = _steps(BlockText, definitions, ("block", "rescue", "always"))
+    definitions["Include"] = _steps(IncludeText, definitions, ())
+    definitions["Step"] = _told_by("block", "Block", _told_by("include", "Include", _TASK))
     return {
         "$schema": DIALECT,
         **document,
@@ -36,23 +41,50 @@ def editor_schema(registry: Registry) -> dict[str, Any]:
     }
 
 
+def _told_by(keyword: str, kind: str, other: Mapping[str, Any]) -> dict[str, Any]:
+    """What has the keyword is of that kind; an editor then tells the errors of that kind alone."""
+    has = {"type": "object", "required": [keyword]}
+    return {"if": has, "then": {"$ref": f"#/$defs/{kind}"}, "else": other}
+
+
+def _steps(kind: type, definitions: dict[str, Any], lists: tuple[str, ...]) -> dict[str, Any]:
+    """A block or an include, whose lists hold steps again."""
+    keywords = schema_of(kind)
+    definitions.update(keywords["$defs"])
+    properties = {
+        name: {**part, "items": _STEP} if name in lists else part
+        for name, part in keywords["properties"].items()
+    }
+    own = {key: part for key, part in keywords.items() if key != "$defs"}
+    return {**own, "properties": properties}
+
+
 def _task(registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
     keywords = schema_of(TaskText)
     definitions.update(keywords["$defs"])
     properties: dict[str, Any] = dict(keywords["properties"])
-    properties["verify"] = {**properties["verify"], "items": _TASK}
+    for keyword in ("verify", "rollback"):
+        properties[keyword] = {**properties[keyword], "items": _TASK}
     for keyword in ("within", "hold", "every", "timeout"):
         properties[keyword] = _or_template(properties[keyword])
     names = registry.names()
     for name in names:
-        properties[name] = _module(registry[name], definitions)
+        module = _module(registry[name], definitions)
+        keyword = keywords["properties"].get(name)
+        properties[name] = {"anyOf": [module, keyword]} if keyword else module
     return {
         "description": keywords["description"],
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "oneOf": [{"required": [name]} for name in names],
+        "oneOf": [_has_module(name, keywords["properties"]) for name in names],
     }
+
+
+def _has_module(name: str, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """A task with this module; `notify` is one where it holds arguments, else a keyword."""
+    has = {"required": [name]}
+    return {**has, "properties": {name: {"type": "object"}}} if name in keywords else has
 
 
 def _module(entry: Entry, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.language.drafts import DURATIONS
@@ -32,6 +32,7 @@ class Snippet:
         bare: a bare expression, as in `when`; else a text with templates in it.
         local: names that exist only here: `item`, `result`, those of the task's own `vars`.
         early: it is rendered before any host is contacted: inputs and vars only.
+        program: what it comes to is run by a shell or a database.
     """
 
     problems: Problems
@@ -40,6 +41,7 @@ class Snippet:
     bare: bool
     local: frozenset[str] = _NONE
     early: bool = False
+    program: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ class _Place:
         elif isinstance(value, list):
             for number, part in enumerate(value):
                 yield from self.conditions(part, *way, number)
+
+    def program(self, value: Any) -> Iterator[Snippet]:
+        """A text that is run, if there is a template in it."""
+        for snippet in self.deep(value):
+            yield replace(snippet, program=True)
 
     def deep(self, value: Any, *way: str | int, early: bool = False) -> Iterator[Snippet]:
         """Every template in a value."""
@@ -139,6 +146,8 @@ def _arguments(draft: Draft, local: frozenset[str]) -> Iterator[Snippet]:
         place = _Place(draft.problems, draft.args_way(name), local)
         if forms.get(name) == "expression":
             yield from place.conditions(value)
+        elif forms.get(name) == "program":
+            yield from place.program(value)
         else:
             yield from place.deep(value)
 

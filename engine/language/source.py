@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -13,10 +13,13 @@ from engine.language.characters import MAX_BYTES, decode
 from engine.language.model import Place
 from engine.language.nodes import Builder, Node, shown
 from engine.language.syntax import explain
+from engine.vault import is_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from engine.vault import Vault
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -31,6 +34,7 @@ class Document:
         lines: of its text.
         root: the top node.
         problems: what is wrong but did not keep it from being read, such as a duplicate key.
+        sealed: the file is encrypted as a whole.
     """
 
     path: str
@@ -38,6 +42,7 @@ class Document:
     lines: tuple[str, ...]
     root: Node
     problems: tuple[Problem, ...] = ()
+    sealed: bool = False
 
     @property
     def value(self) -> Any:
@@ -84,8 +89,12 @@ class Document:
         return Place(self.path, line, column, shown(self.lines, line, column))
 
 
-def read(path: Path) -> Document:
+def read(path: Path, vault: Vault | None = None) -> Document:
     """The document in a file.
+
+    Args:
+        path: of the file.
+        vault: opens it if it is encrypted as a whole; None: such a file is refused.
 
     Raises:
         InputError: it cannot be read, or is no YAML as we accept it.
@@ -96,7 +105,15 @@ def read(path: Path) -> Document:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(Problem(f"cannot be read: {reason}", str(path))) from None
-    return parse(str(path), data)
+    sealed = is_sealed(data)
+    if vault is not None:
+        data = vault.file(str(path), data)
+    elif sealed:
+        message = "is encrypted as a whole, so that nobody can review it"
+        raise InputError(
+            Problem(message, str(path), hint="put secrets into vars, as !vault values")
+        )
+    return replace(parse(str(path), data), sealed=sealed)
 
 
 def parse(path: str, data: bytes) -> Document:

@@ -12,7 +12,7 @@ from engine.errors import InputError
 from engine.language.drafts import DURATIONS, KEYWORDS, Draft, keywords
 from engine.language.expressions import is_template
 from engine.language.inheriting import inherit, of_belonging
-from engine.language.keywords import NOT_YET, PlaybookText, TaskText
+from engine.language.keywords import PlaybookText, TaskText
 from engine.language.patterns import compiled
 from engine.language.shapes import Shape, formats, module_shape, schema_of
 from engine.language.words import shown
@@ -96,9 +96,10 @@ class TaskReader:
             flaws = [replace(flaw, way=flaw.way[1:]) for flaw in flaws]
         draft.problems.flaws(flaws, (*draft.way, entry.name))
         _check_patterns(draft)
-        if isinstance(draft.args.get("probe"), str) and is_template(draft.args["probe"]):
-            message = "probe must be true or false: what a task is must be known before it runs"
-            draft.problems.at(draft.args_way("probe"), message)
+        for kind in entry.lesser:
+            if isinstance(draft.args.get(kind), str) and is_template(draft.args[kind]):
+                why = "what a task is must be known before it runs"
+                draft.problems.at(draft.args_way(kind), f"{kind} must be true or false: {why}")
         return draft
 
     def _shape(self, entry: Entry) -> Shape:
@@ -148,8 +149,6 @@ class TaskReader:
         self, draft: Draft, key: str, entry: Entry | None, modules: list[str]
     ) -> tuple[str, str]:
         """What is wrong with a key that is no keyword here, and what to do about it."""
-        if key in NOT_YET["task"] | NOT_YET["playbook"]:
-            return f'"{key}" is not supported yet by this version', ""
         if key in keywords(draft.raw):
             where = "a handler" if draft.part == "handler" else draft.part
             return f'"{key}" has no meaning in {where}', ""

@@ -24,10 +24,12 @@ from engine.language.fitting import fitted
 from engine.language.growth import limited
 from engine.language.sandbox import NotDefined
 from engine.language.shapes import formats
+from engine.vault import VaultError
 
 if TYPE_CHECKING:
     from engine.contract import Module
     from engine.registry import Entry
+    from engine.vault import Vault
 
 MAX_CHAIN = 50
 """Variables that may refer to one another in a row."""
@@ -112,9 +114,11 @@ class _Compiled:
 class Templates:
     """Renders and evaluates; remembers what it compiled. Thread-safe."""
 
-    def __init__(self) -> None:
-        """Nothing compiled yet."""
+    def __init__(self, vault: Vault | None = None) -> None:
+        """Nothing compiled yet; `vault` opens the encrypted values."""
         self._reader = Reader()
+        if vault is not None:
+            self._reader.sandbox.vault = vault
         self._compiled: dict[tuple[bool, str], _Compiled] = {}
         self._lock = threading.Lock()
 
@@ -212,6 +216,8 @@ class Templates:
             return _plain(compiled.value(names))
         except NotDefined as error:
             raise HostError(not_defined(compiled.tree, names, error)) from None
+        except VaultError as error:
+            raise HostError(str(error)) from None
         except _FAILURES as error:
             reason = str(error) or type(error).__name__
             raise HostError(f"cannot evaluate {_brief(text)}: {reason}") from None

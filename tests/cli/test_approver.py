@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 FIRST: Key = ("mitigate.1", "h1", None)
 SECOND: Key = ("mitigate.2", "h1", None)
 OTHER: Key = ("mitigate.1", "h2", None)
-ALL = [Proposal(key, "End it", "kill", key[1], change(), "ask") for key in (FIRST, SECOND, OTHER)]
+ALL = [
+    Proposal(key, "End it", "kill", key[1], change(), change().summary, "ask")
+    for key in (FIRST, SECOND, OTHER)
+]
 
 
 @pytest.fixture
@@ -96,7 +99,17 @@ def test_what_a_host_said_is_not_obeyed(typed: int, capsys: pytest.CaptureFixtur
     answer(
         typed,
         "s\nn\n",
-        [Proposal(FIRST, "End \x1b[2J", "kill", FIRST[1], change(name="a\x07\u202e"), "ask")],
+        [
+            Proposal(
+                FIRST,
+                "End \x1b[2J",
+                "kill",
+                FIRST[1],
+                change(),
+                change(name="a\x07\u202e").summary,
+                "ask",
+            )
+        ],
     )
     assert r"End \e[2J on h1: a\u0007\u202e → ended?" in capsys.readouterr().err
 

@@ -12,6 +12,7 @@ from engine.cli.screen import PlainScreen
 from engine.events import (
     ApprovalAnswered,
     ChangePredicted,
+    GlassBroken,
     GuardHeld,
     Interruption,
     NotPredicted,
@@ -121,6 +122,8 @@ def test_results_are_told_to_those_who_ask() -> None:
     ("event", "lines"),
     [
         (RunResumed(user="ann", options={}), 2),
+        (RunResumed(user="ann", options={}, changed=["a.yml: has changed"]), 3),
+        (GlassBroken(by="ann", reason="a fire"), 2),
         (Interruption(signal="SIGTERM"), 1),
         (NotPredicted(task="mitigate.2", name="Then", hosts=["db1"], why="depends on pool"), 1),
         (GuardHeld(guard="limits", message="too many hosts"), 1),
@@ -145,8 +148,8 @@ def test_words_of_other_events() -> None:
     assert told == [
         "Interrupted by SIGTERM: nothing more is begun",
         "  ~ Then                           db1  cannot be predicted: depends on pool",
-        "  ✗ refused: too many hosts",
-        "  ✗ refused on db1: sshd is protected",
+        "  ✗ refused by the guard “limits”: too many hosts",
+        "  ✗ refused on db1 by the guard “protected”: sshd is protected",
         "  not approved: 2 changes",
         "RESOLVE      not looked at in check mode",
         "SEVERITY     none: no rule holds",

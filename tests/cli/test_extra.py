@@ -8,6 +8,7 @@ import pytest
 
 from engine.cli.extra import extra_vars
 from engine.errors import InputError
+from engine.vault import Vault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     ],
 )
 def test_values_and_what_they_come_to(given: list[str], values: dict[str, Any]) -> None:
-    assert extra_vars(given) == values
+    assert extra_vars(given, Vault()) == values
 
 
 def test_a_file_of_values(tmp_path: Path) -> None:
     file = tmp_path / "vars.yml"
     file.write_text("port: 8080\nname: web\n")
-    assert extra_vars([f"@{file}", "name=db"]) == {"port": 8080, "name": "db"}
+    assert extra_vars([f"@{file}", "name=db"], Vault()) == {"port": 8080, "name": "db"}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_a_file_of_values(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_read(given: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        extra_vars([given])
+        extra_vars([given], Vault())
     assert str(caught.value) == message
 
 
@@ -63,16 +64,19 @@ def test_what_cannot_be_read(given: str, message: str) -> None:
 )
 def test_what_is_no_yaml_that_a_playbook_may_hold(given: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        extra_vars([given])
+        extra_vars([given], Vault())
     assert str(caught.value).startswith(message)
 
 
 def test_scalars_are_those_of_playbooks() -> None:
-    assert extra_vars(["{day: 2024-13-45, sure: no}"]) == {"day": "2024-13-45", "sure": "no"}
+    assert extra_vars(["{day: 2024-13-45, sure: no}"], Vault()) == {
+        "day": "2024-13-45",
+        "sure": "no",
+    }
 
 
 def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     file = tmp_path / "vars.yml"
     file.write_bytes(b"name: \xe9\n")
     with pytest.raises(InputError, match=r"vars\.yml:1:7: is not UTF-8"):
-        extra_vars([f"@{file}"])
+        extra_vars([f"@{file}"], Vault())

@@ -49,7 +49,8 @@ def test_an_unknown_run_is_guessed(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_playbook_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert resume(tmp_path, killed(), "2026") == 1
     said = capsys.readouterr().err
-    assert said.startswith("the run's playbook cannot be read: ")
+    assert said.startswith("db_pool_exhaustion.yml: the run's playbook is not there")
+    assert "--playbook says where it is here" in said
 
 
 def test_a_journal_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

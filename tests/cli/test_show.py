@@ -14,6 +14,7 @@ from engine.cli.show import command
 from engine.errors import InputError, JournalError
 from engine.events import (
     ApprovalAnswered,
+    GlassBroken,
     GuardHeld,
     Interruption,
     NotPredicted,
@@ -185,6 +186,14 @@ def test_check_mode_shows_what_would_be_changed(path: Path) -> None:
         ),
         (Interruption(at=at(4), signal="SIGINT"), "INTERRUPTED by SIGINT"),
         (RunResumed(at=at(4), user="bob", options={}), "RESUMED by bob"),
+        (
+            GlassBroken(at=at(4), by="bob", reason="a fire"),
+            "GLASS BROKEN by bob, no approvals and no cool-downs: a fire",
+        ),
+        (
+            RunResumed(at=at(4), user="bob", controller="ops2", options={}, changed=["a.yml: new"]),
+            "RESUMED by bob on ops2\n                            all the same: a.yml: new",
+        ),
         (
             NotPredicted(at=at(4), task="m.1", name="Restart", hosts=["db1"], why="needs m.1"),
             "? Restart  db1  cannot be predicted: needs m.1",

@@ -36,14 +36,16 @@ class Ended:
 
 
 class Quell:
-    """Runs the command with its journal below `home`.
+    """Runs the command.
 
     Args:
         home: an empty directory; it is the command's HOME too.
+        journal: the URL of the journal that it shares with others; below `home` unless said.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, journal: str | None = None) -> None:
         self.home = home
+        self._shared = journal
         self.journal = home / "state" / "quell" / "journal.db"
         self._children: list[subprocess.Popen[str] | pexpect.spawn[str]] = []
 
@@ -112,19 +114,20 @@ class Quell:
             "LANG": "C.UTF-8",
             "HOME": str(self.home),
             "XDG_STATE_HOME": str(self.home / "state"),
+            **({"QUELL_JOURNAL": self._shared} if self._shared else {}),
             **variables,
         }
 
     def events(self, run: str = "last") -> list[Event]:
         """What the journal has of a run; nothing while there is none."""
-        if not self.journal.exists():
+        if not self._shared and not self.journal.exists():
             return []
-        with open_journal(str(self.journal)) as journal:
+        with open_journal(self._shared or str(self.journal)) as journal:
             return journal.events(journal.find(run)) if journal.runs(1) else []
 
     def run_id(self) -> str:
         """The id of the last run."""
-        with open_journal(str(self.journal)) as journal:
+        with open_journal(self._shared or str(self.journal)) as journal:
             return journal.find("last")
 
     def ended(self) -> RunEnded:

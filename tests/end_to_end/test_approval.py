@@ -173,8 +173,8 @@ def test_a_playbook_that_changed_is_not_resumed(
     ended = quell("resume", "--yes")
     assert ended.code == 1
     assert ended.stderr == (
-        f"{book}: the playbook has changed since the run began — "
-        "a run goes on only with the text that it began with; start a new run\n"
+        f"{book}: has changed since the run began — "
+        "start a new run; or --changed-files goes on with them as they are now\n"
     )
     assert marks.on(lab.h1) == UNTOUCHED
 

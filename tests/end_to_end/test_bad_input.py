@@ -68,9 +68,15 @@ PLAYBOOKS = {
         ":5:5: investigate may hold probes only: shell is an action — "
         "say probe: true if it only reads",
     ),
-    "not yet supported": (
-        "triggers: []\n" + GOOD,
-        ':1:1: "triggers" is not supported yet by this version',
+    "half a matcher": (
+        "triggers:\n  - match: ['severity']\n" + GOOD,
+        ":2:22: one of =, !=, =~ and !~ is missing — "
+        'such as alertname="DiskFull" or severity=~"critical|page"',
+    ),
+    "what an alert says as a program": (
+        GOOD + "  - {shell: {probe: true, script: 'echo {{ alert.title }}'}}\n",
+        ':5:44: "alert" is what an alert says, and this text is run as a program — '
+        "give it as one of args, env or params: there it stays a value",
     ),
     "argument that a template makes wrong": (
         GOOD + "mitigate:\n  - port_kill: {port: '{{ 70000 }}'}\n",
@@ -129,7 +135,8 @@ ARGUMENTS = {
     ),
     "journal of another kind": (
         ["-e", "n=1", "--journal", "mysql://ann:secret@db/quell"],
-        "--journal: no journal can be at mysql://… — give a path or sqlite:///PATH",
+        "--journal: no journal can be at mysql://… — give a path, sqlite:///PATH or "
+        "postgresql://USER@HOST/DATABASE",
     ),
     "misspelled option": (["--chek"], "Usage: quell run [OPTIONS] PLAYBOOK"),
 }

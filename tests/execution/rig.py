@@ -22,6 +22,9 @@ from engine.execution.guard import Guards
 from engine.execution.halt import Halt
 from engine.execution.judging import Judging
 from engine.execution.memory import Memory
+from engine.execution.neighbours import Neighbours
+from engine.execution.pace import Pace
+from engine.execution.past import Past
 from engine.execution.phases import Phases
 from engine.execution.plan import Plan, Selection, make_plan
 from engine.execution.predict import Predictor
@@ -38,13 +41,15 @@ from engine.registry import Registry
 from tests.modules.fakes import FakeConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from engine.connections.base import Become, Listener, Script
     from engine.connections.links import Links
-    from engine.events import Event, Intent, TaskEnded
+    from engine.events import Event
     from engine.execution.approval import Proposal
     from engine.execution.orders import Key, Order, Outcome, Wave
+    from engine.journal.base import Journal, Recorder
+    from engine.journal.guards import Holder, Sent, Target
 
 MODULES = Path(__file__).with_name("modules")
 INCIDENT: dict[str, Any] = {
@@ -156,6 +161,29 @@ class Person:
         return frozenset(p.key for p in proposals if p.host in answer)
 
 
+class Alone:
+    """The only run that there ever was: a journal, as far as its guards ask one."""
+
+    def history(self, target: Target, module: str | None = None, *, limit: int = 20) -> list[Sent]:
+        del target, module, limit
+        return []
+
+    def hold(self) -> None:
+        return None
+
+    def lock(self, targets: Iterable[Target]) -> dict[Target, Holder]:
+        del targets
+        return {}
+
+    def unlock(self, targets: Iterable[Target] | None = None) -> None:
+        del targets
+
+
+def alone() -> Neighbours:
+    """Of a run that has none."""
+    return Neighbours(Alone(), Alone(), Pace(Policies(), Alone()))
+
+
 class Rig:
     """The parts of a run of this playbook on boards h1 and h2.
 
@@ -165,8 +193,7 @@ class Rig:
         answers: of the person, in turn.
         yes: nobody need be asked.
         check: nothing is to be changed.
-        past: what ended in an earlier session.
-        unknown: intents of it whose outcome nobody saw.
+        past: what came of earlier sessions.
         extra: values of `-e`.
         selection: what is left in.
         hosts: their names.
@@ -174,6 +201,7 @@ class Rig:
         policies: that hold.
         break_glass: why their rules of approval do not.
         becoming: what the hosts' variables say of becoming another account.
+        journal: that it is recorded in, with its recorder; none, where there is no other run.
     """
 
     def __init__(
@@ -184,8 +212,7 @@ class Rig:
         answers: Sequence[set[str] | None] = (),
         yes: bool = False,
         check: bool = False,
-        past: Mapping[Key, TaskEnded] | None = None,
-        unknown: Mapping[Key, Intent] | None = None,
+        past: Past | None = None,
         extra: Mapping[str, Any] | None = None,
         selection: Selection | None = None,
         hosts: Sequence[str] = ("h1", "h2"),
@@ -193,7 +220,9 @@ class Rig:
         policies: Sequence[Policy] = (),
         break_glass: str = "",
         becoming: Mapping[str, BecomeSaid] | None = None,
+        journal: tuple[Journal, Recorder] | None = None,
     ) -> None:
+        self._recorder = journal[1] if journal else None
         self.events: list[Event] = []
         self.boards = {host: Board() for host in (*hosts, "localhost")}
         self.person = Person(answers)
@@ -207,20 +236,26 @@ class Rig:
         # Of the links a worker asks nothing but a host's connection.
         links = cast("Links", self.boards)
         whom = Becoming(becoming or {}, BecomeSaid(), self.templates)
+        holding = Policies(tuple(policies))
         guards = Guards(
-            Policies(tuple(policies)),
+            holding,
             self.plan.playbook.text.limits,
             self.plan.all_hosts,
             self.plan.inventory.groups_of,
             break_glass,
         )
-        self.worker = Worker(links, registry, self.templates, whom, guards, bus.tell)
+        neighbours = alone()
+        if journal:
+            others, own = journal
+            neighbours = Neighbours(own, others, Pace(holding, others, break_glass))
+        self.worker = Worker(links, registry, self.templates, whom, guards, neighbours, bus.tell)
         fleet = SerialFleet(self.worker.perform)
         self.lanes = fleet.lanes
-        self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, past or {})
-        self.predictor = Predictor(self.stage, registry, bus.tell, unknown or {})
+        before = past or Past()
+        self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, before)
+        self.predictor = Predictor(self.stage, registry, bus.tell)
         approvals = Approvals(self.person, guards, bus.tell, yes=yes)
-        self.changes = Changes(self.stage, self.predictor, approvals, guards, bus.tell)
+        self.changes = Changes(self.stage, self.predictor, approvals, guards, neighbours, bus.tell)
         self.revived = 0
         self.halt = Halt(lambda: None, self._revive)
         budget = Budget(self.plan.playbook.text.max_fail, len(self.plan.hosts_of("mitigate")))
@@ -247,6 +282,8 @@ class Rig:
 
     def tell(self, event: Event) -> None:
         """As a sink."""
+        if self._recorder:
+            self._recorder.tell(event)
         self.events.append(event)
 
     def told(self, kind: type[Any]) -> list[Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def proposal(host: str, approve: Approve = "ask", item: str | None = None) -> Proposal:
-    return Proposal(("mitigate.1", host, item), "End it", "port_kill", host, change(), approve)
+    return Proposal(("mitigate.1", host, item), "End it", "port_kill", host, change(), "", approve)
 
 
 def settled(

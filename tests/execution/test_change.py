@@ -16,6 +16,7 @@ from engine.events import (
     NotPredicted,
     TaskEnded,
 )
+from engine.execution.past import Past
 from tests.execution.rig import Rig
 from tests.journal.events import intent
 
@@ -104,6 +105,18 @@ def test_a_target_that_moved_is_left_alone_under_yes(tmp_path: Path) -> None:
     assert failed.message == ("the target is no longer the one that was shown: second: off → on")
 
 
+def test_a_target_that_moved_is_told_without_what_is_not_to_be_logged(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, TWO.replace("name: Second,", "name: Second, no_log: true,"), yes=True)
+    rig.boards["h1"].replaced_after = "put main on"
+    for board in rig.boards.values():
+        board.switches["second"] = "off"
+    rig.mitigate()
+    [failed] = [event for event in rig.told(TaskEnded) if event.status == "failed"]
+    assert failed.message == (
+        "the target is no longer the one that was shown: second (not shown: no_log)"
+    )
+
+
 def test_a_failure_stops_its_host_and_no_other(tmp_path: Path) -> None:
     rig = Rig(tmp_path, TWO, yes=True)
     for board in rig.boards.values():
@@ -146,7 +159,7 @@ def test_items_of_a_loop_are_changed_one_after_the_other_until_one_fails(tmp_pat
 def test_an_unknown_change_that_took_effect_is_not_sent_again(tmp_path: Path) -> None:
     known = {"summary": "main: off → on", "on": [{"kind": "switch", "name": "main"}]}
     before = intent(5, task="mitigate.1", host="h1", module="switch", change=known)
-    rig = Rig(tmp_path, SWITCH, yes=True, unknown={("mitigate.1", "h1", None): before})
+    rig = Rig(tmp_path, SWITCH, yes=True, past=Past(unsure={("mitigate.1", "h1", None): before}))
     rig.boards["h1"].switches["main"] = "on"
     rig.mitigate()
     assert rig.puts("h1") == []
@@ -155,10 +168,39 @@ def test_an_unknown_change_that_took_effect_is_not_sent_again(tmp_path: Path) ->
     assert (result.status, result.intent) == ("changed", before.intent)
 
 
+def test_a_change_that_is_not_to_be_logged_is_told_by_its_target_alone(tmp_path: Path) -> None:
+    book = """
+    mitigate:
+      - {name: On, hosts: h1, no_log: true, switch: "s3cret"}
+    """
+    rig = Rig(tmp_path, book, answers=[{"h1"}])
+    rig.mitigate()
+    assert rig.puts("h1") == ["put main s3cret"]
+    assert [p.summary for p in rig.person.asked[0]] == ["main (not shown: no_log)"]
+    assert [event.change["on"][0]["name"] for event in rig.told(Intent)] == ["main"]
+    assert "s3cret" not in msgspec.json.encode(rig.events).decode()
+
+
+def test_an_unknown_change_that_was_not_logged_is_asked_for(tmp_path: Path) -> None:
+    hidden = {"summary": "main (not shown: no_log)", "on": [{"kind": "switch", "name": "main"}]}
+    before = intent(5, task="mitigate.1", host="h1", module="switch", change=hidden)
+    book = """
+    mitigate:
+      - {name: On, hosts: h1, no_log: true, switch: "on"}
+    """
+    past = Past(unsure={("mitigate.1", "h1", None): before})
+    rig = Rig(tmp_path, book, yes=True, answers=[None], past=past)
+    with pytest.raises(ApprovalNeeded):
+        rig.mitigate()
+    assert rig.puts("h1") == []
+
+
 def test_an_unknown_change_that_did_not_take_effect_is_proposed_again(tmp_path: Path) -> None:
     known = {"summary": "main: off → on", "on": [{"kind": "switch", "name": "main"}]}
     before = intent(5, task="mitigate.1", host="h1", module="switch", change=known)
-    rig = Rig(tmp_path, SWITCH, answers=[{"h1"}], unknown={("mitigate.1", "h1", None): before})
+    rig = Rig(
+        tmp_path, SWITCH, answers=[{"h1"}], past=Past(unsure={("mitigate.1", "h1", None): before})
+    )
     rig.mitigate()
     assert {p.host for p in rig.person.asked[0]} == {"h1", "h2"}
     assert rig.puts("h1") == ["put main on"]

@@ -101,7 +101,7 @@ APPROVE = [
 
 
 def proposal(module: str = "docker_restart", where: str = "app4") -> Proposal:
-    return Proposal(("mitigate.1", "app1", None), "Restart", module, where, change(), "ask")
+    return Proposal(("mitigate.1", "app1", None), "Restart", module, where, change(), "", "ask")
 
 
 @pytest.mark.parametrize(

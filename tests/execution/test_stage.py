@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import ApprovalNeeded, Unreachable
 from engine.events import TaskEnded, TaskStarted, WaveEnded
+from engine.execution.past import Past
 from tests.execution.rig import Rig
 from tests.journal.events import task as past_task
 
@@ -112,7 +113,7 @@ def test_what_ended_before_is_not_run_again_but_counts_and_is_known(tmp_path: Pa
     rig = Rig(
         tmp_path,
         "investigate:\n  - {name: Look, look: main, register: seen}\n",
-        past={key: before},
+        past=Past({key: before}),
     )
     assert run(rig) == {("Look", "h2", None): "ok"}
     assert rig.boards["h1"].log == []

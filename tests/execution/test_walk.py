@@ -441,6 +441,7 @@ def test_the_host_that_is_changed_counts_for_the_limits(tmp_path: Path) -> None:
     assert made.puts("h1") == []
     [held] = made.told(GuardHeld)
     assert held.host == "h1"
+    assert made.course.refused.startswith("Unforeseen on h1: would change 2 hosts")
 
 
 def test_an_unknown_delegate_is_told(tmp_path: Path) -> None:

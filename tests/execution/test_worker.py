@@ -11,6 +11,7 @@ import pytest
 from engine.connections.become import BecomeSaid
 from engine.errors import (
     DeadlineExceeded,
+    GuardRefused,
     JournalError,
     LinkLost,
     ModuleFailed,
@@ -22,7 +23,7 @@ from engine.execution.worker import Worker
 from engine.language.templates import Templates
 from engine.registry import Registry
 from tests.execution.build import guards, order
-from tests.execution.rig import Rig
+from tests.execution.rig import Rig, alone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,6 +150,15 @@ def test_a_refusal_through_a_dead_link_is_believed_by_nobody(tmp_path: Path) -> 
     assert ended.message == "end of file; whether it took effect is not known"
 
 
+def test_an_action_that_says_that_it_is_a_record_is_done_unasked(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "acknowledge:\n  - switch: {to: 'on', record: true}\n")
+    rig.boards["h2"].surprise("put", LinkLost("the link died"))
+    rig.stage.run("acknowledge", rig.plan.tasks("acknowledge"))
+    assert [event.status for event in rig.told(TaskEnded)] == ["changed", "unknown"]
+    assert (rig.puts("h1"), rig.puts("h2")) == (["put main on"], ["put main on"])
+    assert rig.person.asked == []
+
+
 def test_a_name_may_say_where(tmp_path: Path) -> None:
     rig = Rig(tmp_path, LOOK.replace("Look,", "'On {{ inventory_hostname }}',"))
     assert look(rig).name == "On h1"
@@ -185,8 +195,33 @@ def test_the_symptom_decides_and_not_the_action(tmp_path: Path) -> None:
     )
     [fine] = [event for event in rig.told(TaskEnded) if event.host == "h2"]
     assert fine.status == "changed"
+    assert (ended.verified, fine.verified) == (False, True)
     assert {event.holds for event in rig.told(Looked) if event.host == "h1"} == {False}
     assert [event.holds for event in rig.told(Looked) if event.host == "h2"] == [True]
+
+
+def test_without_anything_to_verify_nobody_can_tell(tmp_path: Path) -> None:
+    ended = put(Rig(tmp_path, SWITCH, yes=True))
+    assert (ended.status, ended.verified) == ("changed", None)
+
+
+def test_an_intent_that_a_guard_refuses_is_not_sent(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, SWITCH, yes=True)
+    tell = rig.tell
+
+    def held(event: Event) -> None:
+        if isinstance(event, Intent):
+            raise GuardRefused("all actions are on hold by ann", guard="hold")
+        tell(event)
+
+    rig.tell = held  # type: ignore[method-assign]
+    ended = put(rig)
+    assert (ended.status, ended.message, ended.intent) == (
+        "failed",
+        "all actions are on hold by ann",
+        None,
+    )
+    assert rig.puts("h1") == rig.puts("h2") == []
 
 
 def test_a_task_without_anything_to_do_is_ok(tmp_path: Path) -> None:
@@ -219,7 +254,7 @@ def test_an_interruption_is_over_before_what_must_follow() -> None:
 
     templates = Templates()
     nobody = Becoming({}, BecomeSaid(), templates)
-    worker = Worker(cast("Any", links), Registry(), templates, nobody, guards(), hold)
+    worker = Worker(cast("Any", links), Registry(), templates, nobody, guards(), alone(), hold)
     thread = threading.Thread(target=worker.perform, args=(order("h1"),))
     thread.start()
     assert at_work.wait(20)

@@ -24,7 +24,8 @@ from engine.inventory.text import Text
         ),
         (
             "p: !vault |\n  $ANSIBLE",
-            'x:1:4: tag "!vault" is not yet supported\n    p: !vault |\n       ^',
+            "x:1:4: is no encrypted text: it must begin with $ANSIBLE_VAULT;1.1;AES256 or 1.2\n"
+            "    p: !vault |\n       ^",
         ),
         (
             "p: !!python/object:os.system x",

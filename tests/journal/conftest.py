@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.journal.base import Journal
+    from tests.lab.team import TeamServer
 
 
 @pytest.fixture
@@ -18,7 +19,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.lab)])
+def url(request: pytest.FixtureRequest, path: Path) -> Iterator[str]:
+    """An empty journal of each kind in turn."""
+    if request.param == "sqlite":
+        yield str(path)
+        return
+    server: TeamServer = request.getfixturevalue("team_server")
+    with server.database() as made:
+        yield made
+
+
 @pytest.fixture
-def journal(path: Path) -> Iterator[Journal]:
-    with open_journal(str(path)) as opened:
+def journal(url: str) -> Iterator[Journal]:
+    with open_journal(url) as opened:
         yield opened

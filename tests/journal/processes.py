@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import threading
 from typing import TYPE_CHECKING
 
 from engine.errors import GuardRefused
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
     from engine.events import Event
+    from engine.journal.guards import Target
 
 
 def context() -> ForkServerContext:
     """Starts real processes, fast: each is a fork of a server that has imported this file."""
     chosen = multiprocessing.get_context("forkserver")
-    chosen.set_forkserver_preload([__name__, "engine.journal.sqlite"])
+    chosen.set_forkserver_preload(
+        [__name__, "engine.journal.sqlite.store", "engine.journal.postgres.store"]
+    )
     return chosen
 
 
@@ -63,3 +67,22 @@ def claim(path: str, run: str, barrier: Barrier, won: Connection) -> None:
             won.send(True)
             barrier.wait()
             recorder.close()
+
+
+def lock_until_killed(path: str, run: str, target: Target, taken: Connection) -> None:
+    """Take a lock, say whether it was ours, and keep it for ever."""
+    with open_journal(path) as journal, journal.begin(run) as recorder:
+        taken.send(recorder.lock([target]))
+        threading.Event().wait()
+
+
+def lock(
+    path: str, run: str, target: Target, races: int, barrier: Barrier, won: Connection
+) -> None:
+    """Race for a lock, again and again; say each time whether it was ours."""
+    with open_journal(path) as journal, journal.begin(run) as recorder:
+        for _ in range(races):
+            barrier.wait()
+            won.send(not recorder.lock([target]))
+            barrier.wait()
+            recorder.unlock()

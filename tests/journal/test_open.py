@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -36,13 +39,38 @@ def test_a_path_or_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: s
     assert [file.name for file in tmp_path.iterdir()] == ["kept.db"]
 
 
-@pytest.mark.parametrize(
-    "url", ["", "sqlite://kept.db", "sqlite:///", "postgresql://u:secret@host/db"]
-)
+@pytest.mark.parametrize("url", ["", "sqlite://kept.db", "sqlite:///", "mysql://u:secret@host/db"])
 def test_a_url_that_is_not_understood(url: str) -> None:
-    with pytest.raises(InputError, match="give a path or sqlite:///PATH") as error:
+    with pytest.raises(InputError, match="give a path, sqlite:///PATH or postgresql://") as error:
         open_journal(url)
     assert "secret" not in str(error.value)
+
+
+def test_nobody_else_can_see_or_change_the_files(path: Path) -> None:
+    previous = os.umask(0)
+    try:
+        with open_journal(str(path)) as journal, journal.begin("a") as recorder:
+            recorder.tell(started("a"))
+            modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.rglob("*")}
+    finally:
+        os.umask(previous)
+
+    assert modes.pop("journal.db-runs") == 0o700
+    assert set(modes) == {"journal.db", "journal.db-wal", "journal.db-shm", "a"}
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_file_needs_no_database_driver(path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from engine.journal import open_journal\n"
+        "open_journal(sys.argv[1]).begin('a').close()\n"
+        "print(*sys.modules)"
+    )
+    argv = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert "sqlite3" in done.stdout.split()
+    assert "psycopg" not in done.stdout.split()
 
 
 def test_a_missing_file_is_not_made_by_who_only_reads(path: Path) -> None:
@@ -82,10 +110,10 @@ def test_another_programs_database_is_left_alone(path: Path) -> None:
 def test_a_newer_schema_is_refused(path: Path) -> None:
     open_journal(str(path)).close()
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 3")
 
     with pytest.raises(
-        JournalError, match=r"newer quell \(its schema is 2, this one knows up to 1"
+        JournalError, match=r"newer quell \(its schema is 3, this one knows up to 2"
     ):
         open_journal(str(path))
 

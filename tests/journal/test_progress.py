@@ -4,8 +4,18 @@ import pytest
 
 from engine.errors import JournalError
 from engine.events import RunResumed
-from engine.journal.progress import progress
-from tests.journal.events import action, approved, at, ended, intent, killed, resolved, task
+from engine.journal.progress import progress, renamed
+from tests.journal.events import (
+    action,
+    approved,
+    at,
+    ended,
+    intent,
+    killed,
+    resolved,
+    started,
+    task,
+)
 
 TASK = ("mitigate.1", "db1", None)
 
@@ -23,7 +33,6 @@ def test_a_run_that_ended() -> None:
         ("investigate.1", "db1", None),
         ("investigate.1", "db2", None),
         TASK,
-        ("resolve.1", "db1", None),
     }
 
 
@@ -98,6 +107,36 @@ def test_a_resumed_run_has_not_ended() -> None:
     assert progress([*resolved(), _resumed(), ended(200)]).ended == ended(200)
 
 
+def test_the_end_of_a_session_is_not_the_end_of_the_next() -> None:
+    cut = resolved()[:-1]
+    assert ("resolve.1", "db1", None) in progress(cut).finished
+    assert ("resolve.1", "db1", None) not in progress([*resolved(), _resumed()]).finished
+    assert ("resolve.1", "db1", None) in progress([*cut, _resumed()]).finished
+
+
+def test_what_was_said_last_counts() -> None:
+    first = started(files={"a.yml": "1"}, tasks={"mitigate.1": "x"})
+    again = RunResumed(user="bob", options={"limit": "db1"}, files={"a.yml": "2"}, tasks={})
+
+    begun = progress([first])
+    assert (begun.options, begun.files) == (first.options, {"a.yml": "1"})
+    resumed = progress([first, again, _resumed()])
+    assert (resumed.options, resumed.files) == ({"limit": "db1"}, {"a.yml": "2"})
+
+
+def test_tasks_that_have_other_ids_since_a_session_began() -> None:
+    moved = {"mitigate.1": "mitigate.2", "investigate.1": ""}
+    story = [*killed(), _resumed(moved)]
+
+    got = progress(story)
+    assert [intent.task for intent in got.unknown] == ["mitigate.2"]
+    assert got.finished == {}
+    settled = progress([*story, action(91, task="mitigate.2")])
+    assert settled.unknown == ()
+    assert set(settled.finished) == {("mitigate.2", "db1", None)}
+    assert renamed(progress(killed()), moved).unknown == got.unknown
+
+
 def test_a_run_without_its_start_is_refused() -> None:
     with pytest.raises(JournalError, match="start"):
         progress([])
@@ -105,5 +144,5 @@ def test_a_run_without_its_start_is_refused() -> None:
         progress(resolved()[1:])
 
 
-def _resumed() -> RunResumed:
-    return RunResumed(at=at(90), user="bob", options={})
+def _resumed(moved: dict[str, str] | None = None) -> RunResumed:
+    return RunResumed(at=at(90), user="bob", options={}, moved=moved or {})

@@ -11,9 +11,9 @@ import pytest
 
 from engine.errors import JournalError
 from engine.events import ApprovalAnswered, PhaseEnded, RunResumed
-from engine.journal.claim import Claim
-from engine.journal.database import prepare
-from engine.journal.recorder import SqliteRecorder
+from engine.journal.sqlite.claim import Claim
+from engine.journal.sqlite.database import prepare
+from engine.journal.sqlite.recorder import SqliteRecorder
 from tests.journal.events import RUN, action, at, ended, intent, look, started, task
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ NORMAL, FULL = 1, 2
     ],
 )
 def test_what_a_promise_hangs_on_waits_for_the_disk(path: Path, event: Event, level: int) -> None:
-    prepare(path, used=False)
+    prepare(path, path.with_name("claims"))
     claim = Claim(path.with_name("claims") / RUN, RUN)
 
     with SqliteRecorder(path, RUN, claim) as recorder:
@@ -53,6 +53,7 @@ def test_what_a_promise_hangs_on_waits_for_the_disk(path: Path, event: Event, le
         assert synchronous == level
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_record_that_is_refused_does_not_stand_in_the_way_of_the_next(
     path: Path, journal: Journal
 ) -> None:

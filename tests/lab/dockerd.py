@@ -13,13 +13,14 @@ from tests.lab.namespace import need
 
 if TYPE_CHECKING:
     from tests.lab.namespace import Namespace
+    from tests.lab.systemd import Systemd
 
 IMAGE = "lab:1"
 SOCKET = "/var/run/docker.sock"
 _LOG = "/srv/docker/log"
 
 
-def cgroup(machine: Namespace) -> str:
+def cgroup(machine: Namespace | Systemd) -> str:
     """The control group that holds the containers, told apart from those of other test runs."""
     return f"quell-{os.getpid()}-{machine.name}"
 
@@ -66,7 +67,7 @@ def _image() -> bytes:
     return file.getvalue()
 
 
-def remove_cgroups(machine: Namespace) -> None:
+def remove_cgroups(machine: Namespace | Systemd) -> None:
     """Remove the control groups that the engine left, once the machine is closed."""
     roots = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()]
     for root in (r / cgroup(machine) for r in roots):

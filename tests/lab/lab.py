@@ -24,7 +24,7 @@ class Host(Namespace):
 
     Args:
         name: `h1`.
-        number: 0 to 3; with our pid it makes the subnet.
+        number: 0 to 7, of all that are up at once; with our pid it makes the subnet.
         client: whose key it lets in.
         known_hosts: the file that its host keys are added to.
 
@@ -40,7 +40,7 @@ class Host(Namespace):
         try:
             self.key_path = client.path
             self.known_hosts = known_hosts
-            base = 16 * (os.getpid() % 2**19) + 4 * number
+            base = 32 * (os.getpid() % 2**18) + 4 * number
             prefix = f"10.{128 + (base >> 16)}.{base >> 8 & 255}"
             self.address = f"{prefix}.{(base & 255) + 2}"
             self.gateway = f"{prefix}.{(base & 255) + 1}"

@@ -57,6 +57,7 @@ _PACKAGES = {
     "unshare": "util-linux",
     "nsenter": "util-linux",
     "hostname": "hostname",
+    "systemctl": "systemd",
 }
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import subprocess
+
     from tests.lab.namespace import Namespace
 
 BIN = "/usr/lib/postgresql/15/bin"
@@ -16,19 +19,22 @@ ROLE = "insight"
 PASSWORD = "open sesame"
 SECURE_ROLE = "secure"
 """May log in over TCP with TLS only."""
-_DATA = "/srv/postgresql"
-CERTIFICATE = f"{_DATA}/data/server.crt"
+_DIRECTORY = "/srv/postgresql"
+CERTIFICATE = f"{_DIRECTORY}/data/server.crt"
 """Signed by itself, for the name `db.NAME` that the machine's /etc/hosts gives to its loopback."""
-_CONFIG = f"""
+# What is on the disk does not matter: the machine ends with the tests.
+_CONFIG = """
 listen_addresses = 'localhost'
+shared_buffers = 16MB
+fsync = off
+full_page_writes = off
+autovacuum = off
+"""
+_LAB_CONFIG = f"""
 port = {PORT}
 unix_socket_directories = '{SOCKET_DIR}'
 max_connections = 20
-shared_buffers = 16MB
-fsync = off
 synchronous_commit = off
-full_page_writes = off
-autovacuum = off
 ssl = on
 """
 # root may be postgres, itself or the application on the socket; over TCP everyone has a password.
@@ -53,28 +59,74 @@ create database {DATABASE} owner {ROLE};
 AS_POSTGRES = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
 
 
-def start_postgres(machine: Namespace) -> None:
-    """Make a cluster and start its server; returns when it answers."""
-    if not Path(BIN).is_dir():
-        raise RuntimeError("the lab needs PostgreSQL 15: apt-get install postgresql")
+@dataclass(frozen=True)
+class Cluster:
+    """A server's data in a machine, and how it is started and ended.
+
+    Args:
+        machine: where.
+        port: the server's.
+        directory: of its data and its log.
+        socket_dir: of its unix socket.
+    """
+
+    machine: Namespace
+    port: int = PORT
+    directory: str = _DIRECTORY
+    socket_dir: str = SOCKET_DIR
+
+    def make(self, config: str) -> None:
+        """Make the data, with these settings and the lab's own."""
+        if not Path(BIN).is_dir():
+            raise RuntimeError("the lab needs PostgreSQL 15: apt-get install postgresql")
+        data = f"{self.directory}/data"
+        initdb = f"{BIN}/initdb -D {data} -U postgres --locale=C.UTF-8 -A trust --no-sync"
+        script = f"""
+mkdir -p {self.directory} {self.socket_dir}
+chown postgres: {self.directory} {self.socket_dir}
+cd {self.directory}
+{" ".join(AS_POSTGRES)} {initdb}
+"""
+        self.machine.exec(["sh", "-ec", script], check=True)
+        self.machine.write(f"{data}/postgresql.conf", _CONFIG + config)
+        self.machine.write(f"{data}/pg_hba.conf", _HBA)
+        self.machine.write(f"{data}/pg_ident.conf", _IDENT)
+
+    def start(self) -> None:
+        """Start the server; returns when it answers."""
+        done = self._control("-l", f"{self.directory}/log", "-w", "start")
+        if done.returncode != 0:
+            log = self.machine.exec(["cat", f"{self.directory}/log"]).stdout
+            raise RuntimeError(f"PostgreSQL did not start: {done.stdout}{done.stderr}{log}")
+
+    def stop(self, mode: str) -> None:
+        """End it: `fast` in good order, `immediate` as a crash would."""
+        done = self._control("-m", mode, "-w", "stop")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def psql(self, sql: str, *, database: str = "postgres") -> str:
+        """What it answers the superuser: a row a line, columns separated by `|`."""
+        argv = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"]
+        where = ["-h", self.socket_dir, "-p", str(self.port), database]
+        done = self.machine.exec([*AS_POSTGRES, *argv, *where], stdin=sql, check=True)
+        return done.stdout.strip()
+
+    def _control(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        ctl = [f"{BIN}/pg_ctl", "-D", f"{self.directory}/data", *arguments]
+        return self.machine.exec([*AS_POSTGRES, *ctl])
+
+
+def start_postgres(machine: Namespace) -> Cluster:
+    """Make the lab's cluster and start its server; returns when it answers."""
+    cluster = Cluster(machine)
+    cluster.make(_LAB_CONFIG)
     script = f"""
-mkdir -p {_DATA} {SOCKET_DIR}
-chown postgres: {_DATA} {SOCKET_DIR}
-cd {_DATA}
-{" ".join(AS_POSTGRES)} {BIN}/initdb -D {_DATA}/data -U postgres --locale=C.UTF-8 -A trust --no-sync
-cd data
+cd {cluster.directory}/data
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=lab \\
   -addext subjectAltName=DNS:db.{machine.name} -keyout server.key -out server.crt 2>/dev/null
 chown postgres: server.key server.crt
 """
     machine.exec(["sh", "-ec", script], check=True)
-    machine.write(f"{_DATA}/data/postgresql.conf", _CONFIG)
-    machine.write(f"{_DATA}/data/pg_hba.conf", _HBA)
-    machine.write(f"{_DATA}/data/pg_ident.conf", _IDENT)
-    ctl = [f"{BIN}/pg_ctl", "-D", f"{_DATA}/data", "-l", f"{_DATA}/log", "-w", "start"]
-    done = machine.exec([*AS_POSTGRES, *ctl])
-    if done.returncode != 0:
-        log = machine.exec(["cat", f"{_DATA}/log"]).stdout
-        raise RuntimeError(f"PostgreSQL did not start: {done.stdout}{done.stderr}{log}")
-    psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-", "postgres"]
-    machine.exec([*AS_POSTGRES, *psql], stdin=_SQL, check=True)
+    cluster.start()
+    cluster.psql(_SQL)
+    return cluster

@@ -121,6 +121,10 @@ WRONG = [
         '3:38: no handler is called "x"',
     ),
     (
+        "mitigate: [{tell: x, notify: {to: x, message: y}}]",
+        '3:22: a task holds one module, and here stand both "tell" and "notify"',
+    ),
+    (
         "mitigate: [{kill: {port: 1}}]\nhandlers: [{kill: {port: 2}}]",
         "4:12: a handler needs a name — tasks notify it by that",
     ),

@@ -111,6 +111,14 @@ def test_a_command_trusted_to_only_read_is_noticed(tmp_path: Path) -> None:
     )
 
 
+def test_an_action_trusted_to_be_safe_to_repeat_is_noticed(tmp_path: Path) -> None:
+    text = f"{HEAD}acknowledge:\n  - sh: {{script: page, record: true}}\n  - tell: on it\n"
+    [notice] = notices(loaded(tmp_path, text))
+    assert notice.message == (
+        "this sh is trusted to be safe to repeat, and outside the hosts (record: true)"
+    )
+
+
 def test_a_rule_that_is_never_asked_is_noticed(tmp_path: Path) -> None:
     rules = "severity:\n  - {level: P3, on: all}\n  - {level: P1, when: pool.finding}\n"
     [notice] = notices(loaded(tmp_path, f"{HEAD}{LOOK}{rules}"))
@@ -132,9 +140,22 @@ NOT_PLAYBOOKS = [
 
 SHARES = "on must be any, all, a number of hosts from 1, or a percentage such as 50%"
 
+ORIGINS = (
+    "an alert has labels.NAME, annotations.NAME, title, startsAt, status, fingerprint, "
+    "generatorURL or source"
+)
 LINE_4 = [
     ("hsots: x", 'unknown key "hsots" — did you mean "hosts"?'),
-    ("triggers: []", '"triggers" is not supported yet by this version'),
+    ("triggers: {}", "triggers must be a list, not a mapping"),
+    ("triggers: [{match: []}]", "match holds no matcher: it would be for every alert"),
+    ("triggers: [{match: ['a=b{'], on: x}]", 'unknown key "on"'),
+    (
+        "triggers: [{match: ['severity']}]",
+        "one of =, !=, =~ and !~ is missing — "
+        'such as alertname="DiskFull" or severity=~"critical|page"',
+    ),
+    ("triggers: [{match: ['a=~\"(\"']}]", "is not a pattern that RE2 takes: missing ): ("),
+    ("triggers: [{match: ['a=\"{{ x }}\"']}]", "triggers takes no templates"),
     ("mitigate:", "mitigate must be a list, not nothing"),
     ("become_method: runas", 'become_method must be doas, su or sudo, not "runas"'),
     ('become_user: "-x"', 'become_user must be an account\'s name such as postgres, not "-x"'),
@@ -149,7 +170,20 @@ LINE_4 = [
     ("hosts: db", 'duplicate key "hosts" — it stands on line 2, column 1 already'),
     ("inputs: {a b: {}}", '"a b" is not a name such as pool'),
     ("inputs: {env: {}}", '"env" has a meaning of its own'),
-    ("inputs: {a: {from: x}}", '"from" is not supported yet by this version'),
+    ("inputs: {a: {from: label.x}}", f'{ORIGINS} — did you mean "labels"?'),
+    ("inputs: {a: {from: alert.labels.x}}", f'{ORIGINS} — leave out "alert."'),
+    (
+        "inputs: {a: {from: labels}}",
+        'must name one of the labels — labels.NAME, or labels["NAME"] for any name',
+    ),
+    ("inputs: {a: {from: startsAt.x}}", "startsAt is a text, with nothing in it"),
+    ("inputs: {a: {secret: true, type: integer}}", "a secret is text, and no integer"),
+    (
+        "inputs: {a: {secret: true, default: x}}",
+        "a secret has no default: all could read it here — "
+        "leave it out: it is asked for; or put it into vars, as a !vault value",
+    ),
+    ('inputs: {a: {prompt: "{{ x }}"}}', "prompt takes no templates"),
     (
         "inputs: {a: {type: int}}",
         "type must be array, boolean, integer, number, object or string, "
@@ -234,14 +268,14 @@ def test_a_result_may_not_take_the_name_of_an_input(tmp_path: Path) -> None:
 
 
 def test_all_problems_of_all_files_come_in_one_go(tmp_path: Path) -> None:
-    (tmp_path / "a.yml").write_text(f"{HEAD}{LOOK}triggers: []\nhsots: x\n")
+    (tmp_path / "a.yml").write_text(f"{HEAD}{LOOK}triggers: {{}}\nhsots: x\n")
     (tmp_path / "b.yml").write_text("")
     (tmp_path / "c.yml").write_text(f"{HEAD}{LOOK}")
     paths = [tmp_path / name for name in ("a.yml", "b.yml", "c.yml", "d.yml")]
     with pytest.raises(InputError) as caught:
         load(paths, registry())
     assert [(p.path, p.line, p.message) for p in caught.value.problems] == [
-        (f"{tmp_path}/a.yml", 4, '"triggers" is not supported yet by this version'),
+        (f"{tmp_path}/a.yml", 4, "triggers must be a list, not a mapping"),
         (f"{tmp_path}/a.yml", 5, 'unknown key "hsots"'),
         (f"{tmp_path}/b.yml", 0, "is empty"),
         (f"{tmp_path}/d.yml", 0, "cannot be read: no such file or directory"),

@@ -49,6 +49,11 @@ def test_a_whole_playbook_is_valid(validator: Draft202012Validator) -> None:
         "{sh: {script: uptime, probe: true}}",
         "{put: {a: 1, b: [2]}}",
         "{check: [a, b]}",
+        "{notify: {to: x, message: y}}",
+        "{tell: x, notify: somebody}",
+        "{tell: x, notify: [somebody, others]}",
+        "{block: [{tell: x}, {block: [{sh: x}]}], rescue: [{include: f.yml}], when: a}",
+        "{include: f.yml, inputs: {a: 1}, tags: [b]}",
     ],
 )
 def test_a_task_is_valid(validator: Draft202012Validator, task: str) -> None:
@@ -65,6 +70,12 @@ def test_a_task_is_valid(validator: Draft202012Validator, task: str) -> None:
         '{look: {url: "http://x"}, sh: x}',
         '{look: {url: "http://x"}, regster: x}',
         "{name: x}",
+        "{notify: somebody}",
+        "{notify: {to: x}}",
+        "{tell: x, notify: {to: x, message: y}}",
+        "{block: [{lok: x}]}",
+        "{block: [{tell: x}], rescu: []}",
+        "{include: f.yml, input: {}}",
     ],
 )
 def test_a_task_is_not_valid(validator: Draft202012Validator, task: str) -> None:

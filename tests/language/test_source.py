@@ -105,7 +105,10 @@ REFUSED = [
     ("a: &x b\n*x : c", "2:1: a key must be text, not an alias"),
     ("a: {{ x }}", '1:5: a template must stand in quotes — write "{{ … }}"'),
     ('"{{ x }}": 1', "1:1: a key cannot be a template"),
-    ("a: !vault x", "1:4: !vault is not supported yet by this version"),
+    (
+        "a: !vault x",
+        "1:4: is no encrypted text: it must begin with $ANSIBLE_VAULT;1.1;AES256 or 1.2",
+    ),
     (
         "a: !!python/object/apply:os.system [id]",
         "1:4: the tag !!python/object/apply:os.system is not allowed — tags make no plain values",

@@ -165,6 +165,17 @@ PLACES = [
     ),
     (
         "acknowledge",
+        "sh: x",
+        "1:5: acknowledge may hold probes and records only: sh is an action — say probe: true if "
+        "it only reads, or say record: true if it changes nothing on the hosts and may be repeated",
+    ),
+    (
+        "investigate",
+        "sh: {script: x, record: true}",
+        "1:5: investigate may hold probes only: sh is a record — say probe: true if it only reads",
+    ),
+    (
+        "acknowledge",
         "kill: {port: 1}",
         "1:5: acknowledge may hold probes and records only: kill is an action",
     ),
@@ -187,6 +198,11 @@ PLACES = [
         "mitigate",
         'sh: {script: x, probe: "{{ check_mode }}"}',
         "1:28: probe must be true or false: what a task is must be known before it runs",
+    ),
+    (
+        "mitigate",
+        'sh: {script: x, record: "{{ check_mode }}"}',
+        "1:29: record must be true or false: what a task is must be known before it runs",
     ),
     (
         "mitigate",
@@ -245,7 +261,8 @@ def test_an_expression_that_is_wrong(tmp_path: Path, keyword: str, problem: str)
 
 def test_a_task_without_a_module_is_told_which_there_are(tmp_path: Path) -> None:
     [problem] = task_problems(tmp_path, "name: x")
-    assert problem.startswith("1:5: the task has no module — name one of assert, broken, check,")
+    assert problem.startswith("1:5: the task has no module — name one of alertmanager_silence, ")
+    assert ", assert, broken, check, " in problem
 
 
 def test_a_module_file_without_a_module_is_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import yaml
 
-from engine.contract import Action, Change, Probe, to_plain
+from engine.contract import Action, Change, Probe, Record, to_plain
 from engine.registry import Registry
 
 if TYPE_CHECKING:
@@ -81,6 +81,17 @@ def act(
     done = subject.apply(target, change)
     unconfirmed = subject.confirm(target, change) if subject.observable else None
     return Outcome(_plain(seen), change, _plain(done), unconfirmed)
+
+
+def record(name: str, args: Mapping[str, object], target: Target) -> Outcome:
+    """Change something outside the hosts, as in `acknowledge`."""
+    subject = module(name, args)
+    assert isinstance(subject, Record)
+    change = subject.decide()
+    if change is None:
+        return Outcome(None)
+    change = msgspec.json.decode(msgspec.json.encode(change), type=Change)
+    return Outcome(None, change, _plain(subject.apply(target, change)))
 
 
 def example(name: str) -> dict[str, Any]:

@@ -36,13 +36,14 @@ class Shell(FakeConnection):
         become: Become | None = None,
         listener: Listener | None = None,
     ) -> Finished:
-        del become, listener, stdin
-        shell = [str(shutil.which(self.through[0])), *self.through[1:], "-s", "--"]
+        del become, listener
+        shell = [str(shutil.which(self.through[0])), *self.through[1:]]
         text = command.text if isinstance(command, Script) else 'exec "$@"'
+        how = ["-c", text, "sh"] if stdin else ["-s", "--"]
         try:
             done = subprocess.run(
-                [*shell, *command.args],
-                input=text.encode(),
+                [*shell, *how, *command.args],
+                input=stdin or text.encode(),
                 env={"PATH": self.path},
                 capture_output=True,
                 timeout=timeout,

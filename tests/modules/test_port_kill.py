@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from engine.contract import GuardRefused, ModuleFailed
+from tests.execution.build import policy
 from tests.lab.ports import free_port
 from tests.modules.fakes import here
 from tests.modules.listening import listener, listens
@@ -26,12 +27,13 @@ def start_time(pid: int) -> str:
 def test_a_listener_is_ended() -> None:
     port = free_port()
     with listener(port) as process:
-        identity = {"pid": process.pid, "start": start_time(process.pid)}
+        identity = {"pid": process.pid, "start": start_time(process.pid), "port": port}
         outcome = act("port_kill", {"port": port}, here())
         assert process.wait(5) == -signal.SIGTERM
         assert not listens(port)
         assert outcome.change is not None
         assert [each.key for each in outcome.change.on] == [identity]
+        assert policy(protect={"ports": [port]}).protects(outcome.change.on[0])
         assert outcome.change.summary == f"python (pid {process.pid}) on port {port} → ended"
         (ended,) = outcome.done["ended"]
         assert ended["signal"] == "TERM"

@@ -124,7 +124,7 @@ def test_the_process_is_shown_with_its_start_time() -> None:
     assert outcome.seen.ancestors == [77, 6]
     assert outcome.change is not None
     assert outcome.change.summary == "python.exe (pid 4711) on port 8080 → ended"
-    assert outcome.change.on[0].key == {"pid": 4711, "start": START}
+    assert outcome.change.on[0].key == {"pid": 4711, "start": START, "port": 8080}
 
 
 def test_a_command_line_that_looks_like_an_answer_is_none() -> None:

@@ -20,12 +20,14 @@ class Switch(Action[Seen], frozen=True, kw_only=True):
     Args:
         name: which.
         to: the position.
+        record: whether nobody need be asked.
     """
 
     primary: ClassVar[str] = "to"
 
     to: str
     name: str = "main"
+    record: bool = False
 
     def observe(self, target: Target) -> Seen:
         """Look at it."""

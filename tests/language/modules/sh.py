@@ -13,3 +13,4 @@ class Sh(Action[None], frozen=True, kw_only=True):
     script: str
     args: tuple[str, ...] = ()
     probe: bool = False
+    record: bool = False

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
+import msgspec
+
 from engine.errors import GuardRefused, JournalError
-from engine.journal.chain import BEGINNING, Head
+from engine.journal.chain import Head
+from engine.journal.store import Kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,21 +29,12 @@ _FAR = 1 << 30
 """The byte that is locked on Windows, where a locked byte cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What a claim says.
+class Line(Kept, frozen=True):
+    """What a claim says; `pid` is that of the process that wrote it last."""
 
-    Args:
-        pid: of the process that wrote it last.
-        durable: the head when a record had last reached the disk.
-        last: the number of the last record that was written at all.
-    """
+    pid: int = 0
 
-    pid: int
-    durable: Head = BEGINNING
-    last: int = 0
-
-    def line(self) -> bytes:
+    def encoded(self) -> bytes:
         """The file's content: always as long, so that one write replaces it whole."""
         durable = self.durable
         return f"{self.pid:>10} {durable.count:>12} {durable.hash.hex()} {self.last:>12}\n".encode()
@@ -57,7 +50,7 @@ class Claim:
             GuardRefused: a living process has it.
             JournalError: the file cannot be made or read.
         """
-        self._path = path
+        self.path = path
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             path.touch(mode=0o600)
@@ -66,7 +59,7 @@ class Claim:
             raise _broken(path, error) from error
         try:
             self._take(run)
-            self._kept = replace(kept(path) or Kept(0), pid=os.getpid())
+            self._kept = msgspec.structs.replace(kept(path) or Line(), pid=os.getpid())
             self._write()
         except BaseException:
             self._file.close()
@@ -79,7 +72,7 @@ class Claim:
             JournalError: it cannot be written.
         """
         safe = head if durable else self._kept.durable
-        self._kept = replace(self._kept, durable=safe, last=head.count)
+        self._kept = msgspec.structs.replace(self._kept, durable=safe, last=head.count)
         self._write()
 
     def close(self) -> None:
@@ -91,19 +84,19 @@ class Claim:
             if _lock(self._file):
                 return
             time.sleep(_PAUSE)
-        holder = kept(self._path)
+        holder = kept(self.path)
         who = f"process {holder.pid}" if holder else "another process"
-        raise GuardRefused(f"run {run} is not over: {who} is executing it")
+        raise GuardRefused(f"run {run} is not over: {who} is executing it", guard="lock")
 
     def _write(self) -> None:
         try:
             self._file.seek(0)
-            self._file.write(self._kept.line())
+            self._file.write(self._kept.encoded())
         except OSError as error:
-            raise _broken(self._path, error) from error
+            raise _broken(self.path, error) from error
 
 
-def kept(path: Path) -> Kept | None:
+def kept(path: Path) -> Line | None:
     """What a run's claim says; None where there is none, or nothing in it yet.
 
     Raises:
@@ -114,12 +107,12 @@ def kept(path: Path) -> Kept | None:
         if not content:
             return None
         pid, count, digest, last = content.decode("ascii").split()
-        found = Kept(int(pid), Head(int(count), bytes.fromhex(digest)), int(last))
+        found = Line(Head(int(count), bytes.fromhex(digest)), int(last), int(pid))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise _broken(path, error) from error
-    if found.line() != content:
+    if found.encoded() != content:
         raise JournalError(f"{path} is damaged")
     return found
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -13,10 +12,9 @@ from engine.errors import GuardRefused, InputError, JournalError
 from engine.events import RunResumed, SeverityJudged, TaskStarted
 from engine.journal import open_journal
 from tests.journal.events import RUN, at, ended, investigated, killed, resolved, started, task
+from tests.journal.meddling import meddle
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from engine.events import Event
     from engine.journal.base import Journal
 
@@ -71,20 +69,6 @@ def test_a_closed_recorder_records_nothing_more(journal: Journal) -> None:
 
     with pytest.raises(JournalError):
         recorder.tell(started())
-
-
-def test_nobody_else_can_see_or_change_the_files(journal: Journal, path: Path) -> None:
-    previous = os.umask(0)
-    try:
-        with journal.begin(RUN) as recorder:
-            recorder.tell(started())
-            modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.rglob("*")}
-    finally:
-        os.umask(previous)
-
-    assert modes.pop("journal.db-runs") == 0o700
-    assert set(modes) == {"journal.db", "journal.db-wal", "journal.db-shm", RUN}
-    assert set(modes.values()) == {0o600}
 
 
 class TestOneAtATime:
@@ -152,11 +136,9 @@ class TestFind:
         with pytest.raises(InputError, match=said):
             journal.find(prefix)
 
-    def test_a_run_that_the_database_has_lost(self, journal: Journal, path: Path) -> None:
-        with sqlite3.connect(path) as database:
-            database.execute("DELETE FROM records WHERE run = '20261124-0301-zzzz'")
-            database.execute("DELETE FROM runs WHERE run = '20261124-0301-zzzz'")
-        database.close()
+    def test_a_run_that_the_database_has_lost(self, journal: Journal, url: str) -> None:
+        meddle(url, "DELETE FROM records WHERE run = '20261124-0301-zzzz'")
+        meddle(url, "DELETE FROM runs WHERE run = '20261124-0301-zzzz'")
 
         assert journal.find("20261124") == "20261124-0301-zzzz"
         with pytest.raises(JournalError, match=r"record 1 is missing; 1 were written"):
@@ -201,11 +183,19 @@ class TestRuns:
 
         assert journal.runs()[0].state == "broken off"
 
-    def test_the_last_severity_counts(self, journal: Journal) -> None:
-        better = SeverityJudged(at=at(61), level="P4")
+    def test_the_severity_is_the_incidents_and_not_the_one_after_the_mitigation(
+        self, journal: Journal
+    ) -> None:
+        better = SeverityJudged(at=at(61), level="P4", before="P2")
         record(journal, [*investigated(), better, ended()])
 
-        assert journal.runs()[0].severity == "P4"
+        assert journal.runs()[0].severity == "P2"
+
+    def test_a_session_that_goes_on_may_know_better(self, journal: Journal) -> None:
+        worse = SeverityJudged(at=at(61), level="P1")
+        record(journal, [*investigated(), worse, ended()])
+
+        assert journal.runs()[0].severity == "P1"
 
     def test_newest_first_and_no_more_than_asked_for(self, journal: Journal) -> None:
         for run in ("c", "a", "b"):
@@ -215,13 +205,11 @@ class TestRuns:
         assert [run.run for run in journal.runs(2)] == ["b", "a"]
 
     def test_a_run_that_cannot_be_read_does_not_hide_the_others(
-        self, journal: Journal, path: Path
+        self, journal: Journal, url: str
     ) -> None:
         for run in ("a", "b"):
             record(journal, [started(run), ended()], run)
-        with sqlite3.connect(path) as database:
-            database.execute("UPDATE records SET event = 'nonsense' WHERE run = 'a'")
-        database.close()
+        meddle(url, "UPDATE records SET event = 'nonsense' WHERE run = 'a'")
 
         assert [(run.run, run.state) for run in journal.runs()] == [
             ("b", "ended"),
@@ -229,13 +217,16 @@ class TestRuns:
         ]
 
 
-def test_an_event_of_a_newer_quell_is_not_passed_over(journal: Journal, path: Path) -> None:
+def test_an_event_of_a_newer_quell_is_not_passed_over(journal: Journal, url: str) -> None:
     with journal.begin(RUN) as recorder:
         recorder.tell(started())
         recorder.tell(_Unheard())  # type: ignore[arg-type]
 
-    with pytest.raises(JournalError, match="record 2 is not an event that this quell knows"):
-        open_journal(str(path)).events(RUN)
+    with (
+        open_journal(url) as again,
+        pytest.raises(JournalError, match="record 2 is not an event that this quell knows"),
+    ):
+        again.events(RUN)
 
 
 class _Unheard(msgspec.Struct, tag_field="event", tag="unheard"):

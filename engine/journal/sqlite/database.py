@@ -9,36 +9,19 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from engine.errors import JournalError
+from engine.journal import actions
+from engine.journal.sqlite.schema import STEPS, VERSION
+from engine.journal.sqlite.transaction import SqliteTransaction, looking, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-VERSION = 1
-"""Of the schema, in `user_version`."""
 
 _APPLICATION = 0x7175656C
 """`quel`, in `application_id`: another program's database is not taken for a journal."""
 
 PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
-
-_SCHEMA = """
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS runs (
-    number INTEGER PRIMARY KEY,
-    run TEXT NOT NULL UNIQUE,
-    count INTEGER NOT NULL,
-    head BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS records (
-    run TEXT NOT NULL,
-    number INTEGER NOT NULL,
-    event BLOB NOT NULL,
-    hash BLOB NOT NULL,
-    PRIMARY KEY (run, number)
-) WITHOUT ROWID;
-"""
 
 _WORDS = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -74,12 +57,12 @@ def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
 
 
-def prepare(path: Path, *, used: bool) -> None:
-    """Make the journal if there is none, and see that it is one that we know.
+def prepare(path: Path, claims: Path) -> None:
+    """Make the journal if there is none, and bring an older one up to date.
 
     Args:
         path: the file.
-        used: runs were recorded in it before: then an empty file is a loss, and not a beginning.
+        claims: the directory of its runs' claims.
 
     Raises:
         JournalError: it cannot be made or opened, or is not a journal that we know.
@@ -92,40 +75,57 @@ def prepare(path: Path, *, used: bool) -> None:
         pass
     except OSError as error:
         raise JournalError(f"journal {path}: {error.strerror}") from error
+    runs = [claim.name for claim in claims.iterdir()] if claims.is_dir() else []
     with plain_errors(path), closing(connect(path)) as database:
-        if not _recognised(path, database):
-            if used:
-                raise JournalError(
-                    f"journal {path} is empty, but runs were recorded in it: put it back, or remove"
-                    f" {path}-runs too to begin a new one"
-                )
-            _make(path, database)
+        with looking(database):  # at one moment: another process may be making it
+            version = _version(path, database)
+        if version == VERSION:
+            return
+        if version == 0 and runs:
+            # Then an empty file is a loss, and not a beginning.
+            raise JournalError(
+                f"journal {path} is empty, but runs were recorded in it: put it back, or remove"
+                f" {path}-runs too to begin a new one"
+            )
+        if _use_wal(database) != "wal":
+            raise JournalError(f"journal {path}: its file system cannot keep a write-ahead log")
+        with writing(database):
+            _bring_up_to_date(path, SqliteTransaction(database, claims), runs)
 
 
-def _recognised(path: Path, database: sqlite3.Connection) -> bool:
-    """Whether it is a journal of ours; False where it is empty."""
-    database.execute("BEGIN")  # one look: another process may be making it
+def _version(path: Path, database: sqlite3.Connection) -> int:
+    """Of its schema; 0 where it is empty."""
     application, version = _number(database, "application_id"), _number(database, "user_version")
     (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    database.execute("ROLLBACK")
     if application == _APPLICATION and version > VERSION:
         raise JournalError(
             f"journal {path} was written by a newer quell (its schema is {version}, this one "
             f"knows up to {VERSION}): use that one, or another --journal"
         )
-    if application == _APPLICATION and version == VERSION:
-        return True
+    if application == _APPLICATION and version > 0:
+        return version
     if tables:
         raise JournalError(f"journal {path} is not a journal: another program's database")
-    return False
+    return 0
 
 
-def _make(path: Path, database: sqlite3.Connection) -> None:
-    if _use_wal(database) != "wal":
-        raise JournalError(f"journal {path}: its file system cannot keep a write-ahead log")
-    database.executescript(
-        f"{_SCHEMA} PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT"
-    )
+def _bring_up_to_date(path: Path, transaction: SqliteTransaction, runs: Sequence[str]) -> None:
+    version = _version(path, transaction.database)  # another process may have been faster
+    if version == VERSION:
+        return
+    living = [run for run in runs if transaction.alive(run)]
+    if living:
+        raise JournalError(
+            f"journal {path} is of an older quell, which is still executing run {living[0]}: it is"
+            " brought up to date once that is over"
+        )
+    for step in STEPS[version:]:
+        for statement in step.split(";"):
+            transaction.rows(statement)
+    if version == 1:
+        actions.gather(transaction)
+    transaction.rows(f"PRAGMA application_id = {_APPLICATION}")
+    transaction.rows(f"PRAGMA user_version = {VERSION}")
 
 
 def _use_wal(database: sqlite3.Connection) -> str:

@@ -1,0 +1,125 @@
+"""Writes one run's events into the SQLite file, durably where a promise hangs on it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Self
+
+from engine.errors import JournalError
+from engine.events import PROGRESS, Intent, encode
+from engine.journal import actions, locks, stops
+from engine.journal.chain import Head, seal
+from engine.journal.reading import head_of
+from engine.journal.recording import is_promised
+from engine.journal.sqlite.database import connect, plain_errors
+from engine.journal.sqlite.transaction import SqliteTransaction, looking, writing
+from engine.journal.writer import this_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from engine.events import Event
+    from engine.journal.guards import Heeded, Holder, Target
+    from engine.journal.sqlite.claim import Claim
+
+
+class SqliteRecorder:
+    """A `Recorder` into a SQLite file, with a connection of its own."""
+
+    def __init__(self, path: Path, run: str, claim: Claim) -> None:
+        """Write this run, whose claim we hold and give back.
+
+        Raises:
+            JournalError: the file cannot be opened or written.
+        """
+        self._path = path
+        self._run = run
+        self._claim = claim
+        self._lock = threading.Lock()
+        self._level = ""
+        with plain_errors(path):
+            self._database = connect(path)
+            self._transaction = SqliteTransaction(self._database, claim.path.parent)
+            try:
+                with self._writing(durable=False):
+                    # What is left of an earlier session of the run, which is over.
+                    locks.release(self._transaction, run)
+                    stops.forget(self._transaction, run)
+            except BaseException:
+                self._database.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """As `Recorder.close`."""
+        with suppress(JournalError):  # without its claim, the run's locks count no more
+            self.unlock()
+        with self._lock:
+            self._database.close()
+            self._claim.close()
+
+    def tell(self, event: Event) -> None:
+        """As `Recorder.tell`."""
+        if isinstance(event, PROGRESS):
+            return
+        durable = is_promised(event)
+        encoded = encode(event)
+        with self._lock, plain_errors(self._path):
+            with self._writing(durable=durable):
+                head = self._append(event, encoded)
+            self._claim.note(head, durable=durable)
+
+    def _append(self, event: Event, encoded: bytes) -> Head:
+        transaction, run = self._transaction, self._run
+        if isinstance(event, Intent):
+            stops.permit(transaction, run)
+        # Read back each time: after a failed or interrupted commit only the file knows.
+        head = seal(head_of(transaction, run), run, encoded)
+        transaction.rows(
+            "INSERT INTO records VALUES (:run, :number, :event, :hash)",
+            run=run,
+            number=head.count,
+            event=encoded,
+            hash=head.hash,
+        )
+        transaction.rows(
+            "INSERT INTO runs (run, count, head) VALUES (:run, :count, :head)"
+            " ON CONFLICT (run) DO UPDATE SET count = excluded.count, head = excluded.head",
+            run=run,
+            count=head.count,
+            head=head.hash,
+        )
+        actions.index(transaction, run, head.count, event)
+        return head
+
+    def lock(self, targets: Iterable[Target]) -> dict[Target, Holder]:
+        """As `Recorder.lock`."""
+        with self._lock, plain_errors(self._path), self._writing(durable=False):
+            return locks.take(self._transaction, self._run, targets, this_process())
+
+    def unlock(self, targets: Iterable[Target] | None = None) -> None:
+        """As `Recorder.unlock`."""
+        with self._lock, plain_errors(self._path), self._writing(durable=False):
+            locks.release(self._transaction, self._run, targets)
+
+    def heed(self) -> Heeded:
+        """As `Recorder.heed`."""
+        with self._lock, plain_errors(self._path), looking(self._database):
+            return stops.heed(self._transaction, self._run)
+
+    @contextmanager
+    def _writing(self, *, durable: bool) -> Iterator[None]:
+        # With FULL the commit waits for the disk, and for all commits before it.
+        level = "FULL" if durable else "NORMAL"
+        if level != self._level:
+            self._database.execute(f"PRAGMA synchronous = {level}")
+            self._level = level
+        with writing(self._database):
+            yield

@@ -1,0 +1,142 @@
+"""Services that cannot run here: an HTTP server that answers as their published API says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.modules.servers import serving
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator, Mapping
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request.
+
+    Args:
+        query: each name with all its values.
+        headers: their names in lower case.
+        parts: of the path, where the route has `{name}`.
+    """
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    body: bytes
+    parts: tuple[str, ...] = ()
+
+    def json(self) -> Any:
+        """The body, which is JSON and says so."""
+        assert self.headers.get("content-type", "").startswith("application/json")
+        return json.loads(self.body)
+
+    def form(self) -> dict[str, str]:
+        """The body as a form's fields."""
+        return {name: values[0] for name, values in parse_qs(self.body.decode()).items()}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response; what it holds is sent as JSON, text as it is."""
+
+    status: int
+    content: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class StandIn:
+    """Remembers what it was asked, and answers from `routes`, `POST /api/things/{id}` → how.
+
+    What has no route, or breaks what answers, fails the test when the server ends.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.instead: deque[Answer] = deque()
+        """Answers to the next requests, whatever they are."""
+        self.routes: dict[str, Callable[[Asked], Answer]] = {}
+        self._problems: list[object] = []
+        self._lock = threading.Lock()
+
+    def answer(self, asked: Asked) -> Answer:
+        """What the service says."""
+        with self._lock:
+            self.asked.append(asked)
+            if self.instead:
+                return self.instead.popleft()
+            for route, how in self.routes.items():
+                method, _, path = route.partition(" ")
+                found = re.fullmatch(re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(path)), asked.path)
+                if method == asked.method and found:
+                    parts = tuple(unquote(part) for part in found.groups())
+                    return self._checked(how, asked, parts)
+            self._problems.append(f"no such route: {asked.method} {asked.path}")
+            return Answer(404, {"message": "Not Found"})
+
+    def _checked(
+        self, how: Callable[[Asked], Answer], asked: Asked, parts: tuple[str, ...]
+    ) -> Answer:
+        try:
+            return how(Asked(**{**vars(asked), "parts": parts}))
+        except Exception as error:  # noqa: BLE001 - told by the thread of the test
+            self._problems.append(error)
+            return Answer(500, {"message": repr(error)})
+
+    @contextlib.contextmanager
+    def serve(self, context: ssl.SSLContext | None = None) -> Iterator[str]:
+        """On a free port of the loopback; gives its URL."""
+        with serving(_handler(self), context) as url:
+            yield url
+        assert self._problems == []
+
+    def calls(self) -> list[str]:
+        """`GET /path` of each request."""
+        return [f"{asked.method} {asked.path}" for asked in self.asked]
+
+
+def _handler(service: StandIn) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            where = urlsplit(self.path)
+            asked = Asked(
+                self.command,
+                where.path,
+                parse_qs(where.query, keep_blank_values=True),
+                {name.lower(): value for name, value in self.headers.items()},
+                self.rfile.read(int(self.headers.get("content-length", 0))),
+            )
+            self._say(service.answer(asked))
+
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class's names
+
+        def _say(self, answer: Answer) -> None:
+            text = answer.content if isinstance(answer.content, str) else None
+            body = b"" if answer.content is None else json.dumps(answer.content).encode()
+            body = text.encode() if text is not None else body
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.send_response(answer.status)
+                if "Content-Type" not in answer.headers:
+                    self.send_header("Content-Type", "application/json" if text is None else "text")
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
