@@ -244,6 +244,7 @@ class Rig:
     ) -> None:
         self._recorder = journal[1] if journal else None
         self.events: list[Event] = []
+        self.then: Callable[[Event], None] = lambda _: None
         self.boards = {host: Board() for host in (*hosts, "localhost")}
         self.person = Person(answers)
         self.templates = Templates()
@@ -312,6 +313,7 @@ class Rig:
         if self._recorder:
             self._recorder.tell(event)
         self.events.append(event)
+        self.then(event)
 
     def told(self, kind: type[Any]) -> list[Any]:
         """The events of a kind."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.errors import Interrupted
-from engine.events import Acknowledged, BlockRescued, RunEnded, TaskEnded
+from engine.events import Acknowledged, BlockRescued, RunEnded, TaskEnded, Waiting
 from engine.execution.checkpoints import NEEDS_A_PERSON, Answer
 from engine.execution.past import past_of
 from engine.execution.plan import Selection
@@ -249,3 +249,37 @@ def test_ctrl_c_at_the_prompt_ends_the_run_and_always_asks_nobody(tmp_path: Path
     assert (last.outcome, last.exit_code, last.open) == ("interrupted", 99, ["Last"])
     assert statuses(rig) == {"Last": ["skipped"]}
     assert [name for name, _ in rig.checklist.asked] == ["Tick"]
+
+
+PAUSE = """
+investigate:
+  - {name: Before, look: main}
+  - {name: Wait, pause: %s}
+  - {name: After, look: main}
+"""
+
+
+def test_a_pause_waits_and_says_so(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, PAUSE % "30ms")
+    assert end(rig).outcome == "done"
+    [word] = rig.told(Waiting)
+    assert (word.name, word.total) == ("Wait", 0.03)
+    waited = only(rig, "Wait")
+    assert (waited.status, waited.summary, waited.result["done"]) == ("ok", "waited 30 ms", True)
+    assert rig.checklist.asked == []
+
+
+def test_a_signal_ends_a_pause_and_it_is_not_open(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, PAUSE % "1h")
+    rig.then = lambda event: rig.halt.interrupt("SIGINT") if isinstance(event, Waiting) else None
+    last = end(rig)
+    assert (last.outcome, last.exit_code, last.open) == ("interrupted", 99, [])
+    assert only(rig, "Wait").message.startswith("interrupted after ")
+    assert "After" not in statuses(rig)
+
+
+def test_a_pause_asks_a_person_to_go_on(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, PAUSE % "{prompt: is it quiet?}", ticks=[DONE])
+    assert end(rig).open == []
+    assert only(rig, "Wait").summary.startswith(f"let go on by {ME} at ")
+    assert end(Rig(tmp_path, PAUSE % "{prompt: is it quiet?}", ticks=[None])).open == ["Wait"]

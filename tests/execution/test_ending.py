@@ -1,6 +1,13 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
 
 from engine.execution.ending import Course, ending
+
+if TYPE_CHECKING:
+    from engine.events import PhaseName
 
 GOOD = {"app1": {"failed": 0, "unreachable": 0}}
 FAILED = {"app1": {"failed": 1, "unreachable": 0}}
@@ -50,7 +57,7 @@ def test_hosts_that_failed_are_named() -> None:
 
 
 def test_what_is_open_is_named_whatever_the_end() -> None:
-    open_ = [("acknowledge", "Assign"), ("resolve", "Report")]
+    open_: list[tuple[PhaseName, str]] = [("acknowledge", "Assign"), ("resolve", "Report")]
     assert ending(Course(open=open_), GOOD, "r").message == (
         "open: Assign, Report; to be asked again: quell resume r"
     )
