@@ -161,13 +161,13 @@ class Checkpoints:
     def _waited(self, order: Order, total: float) -> bool:
         """Wait, and say how long; False where a signal ended it."""
         began = time.monotonic()
-        said = began - SAY_EVERY
+        word = 0.0
         again = bool(self._halt.signal)  # what must be done whatever happened waits all the same
         while (elapsed := time.monotonic() - began) < total:
             if self._halt.abandons or (self._halt.signal and not again):
                 return False
-            if began + elapsed - said >= max(SAY_EVERY, total / 100):
-                said = began + elapsed
+            if elapsed >= word:
+                word = elapsed + max(SAY_EVERY, total / 100)
                 self._tell(
                     Waiting(
                         phase=order.phase,
