@@ -111,3 +111,23 @@ def test_ctrl_c_at_the_note_ticks_nothing(quell: Quell, book: Path) -> None:
     assert code == 99
     assert "INTERRUPTED in" in said
     assert results(quell.events(), "Assign the commander") == []
+
+
+def test_a_run_that_is_done_is_gone_on_with_for_what_is_open(quell: Quell, tmp_path: Path) -> None:
+    path = tmp_path / "book.yml"
+    path.write_text(
+        "name: Open\nhosts: all\nacknowledge:\n  - {name: Assign, manual: name one}\n"
+        "mitigate:\n  - {name: Change, shell: {script: 'echo x >>\"$1\"', "
+        f"args: [{tmp_path}/mark]}}}}\n"
+    )
+    assert quell("run", path, "-i", LOCAL, "--yes").code == 0
+    assert (quell.ended().outcome, quell.ended().open) == ("done", ["Assign"])
+    child = quell.at_terminal("resume")
+    child.expect(TICK)
+    child.sendline("d")
+    child.expect(NOTE)
+    child.sendline("")
+    assert finish(child)[0] == 0
+    assert (quell.ended().outcome, quell.ended().open) == ("done", [])
+    assert (tmp_path / "mark").read_text() == "x\n"
+    assert quell("resume").code == 1
