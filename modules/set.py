@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, ClassVar
 
-from engine.contract import Meta, Probe, Struct, Target
+from engine.contract import Meta, Probe, Struct, Target, cut
 
 Name = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$", title="name")]
+
+SHOWN = 60
+"""Characters of a value in the summary."""
 
 
 class Vars(Struct, frozen=True):
@@ -34,8 +38,12 @@ class Set(Probe[Vars], frozen=True, kw_only=True):
         return Vars(self.vars)
 
     def summary(self, seen: Vars) -> str:
-        """The names."""
-        return ", ".join(seen.vars)
+        """Each with its value."""
+        return ", ".join(f"{name} = {_shown(value)}" for name, value in seen.vars.items())
+
+
+def _shown(value: Any) -> str:
+    return cut(json.dumps(value, ensure_ascii=False, default=str), SHOWN)
 
 
 EXAMPLE = """

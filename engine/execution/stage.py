@@ -79,6 +79,7 @@ class Stage:
         self._tell = tell
         self.past = past
         self._early: dict[Key, Outcome] = {}
+        self._positions = {task_id: number for number, task_id in enumerate(plan.grid)}
 
     def run(
         self,
@@ -325,7 +326,12 @@ class Stage:
             for each in hosts:
                 self.memory.register(task, each, found)
         if outcomes:
-            self._tell(WaveEnded(tasks=list(dict.fromkeys(o.order.task.id for o in outcomes))))
+            ended = dict.fromkeys(outcome.order.task.id for outcome in outcomes)
+            self._tell(WaveEnded(tasks=sorted(ended, key=self._position)))
+
+    def _position(self, task_id: str) -> int:
+        """Where a task stands in the playbook; a handler stands behind all of them."""
+        return self._positions.get(task_id.removeprefix("severity."), len(self._positions))
 
 
 def _cell(outcome: Outcome) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.incidents.causes import CAUSES
+from tests.incidents.causes import INCIDENTS
 from tests.incidents.system import ROOT, System
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def up() -> int:
             return 1
         time.sleep(0.1)
     say(f"the lab is up. Its inventory is {DIRECTORY.relative_to(ROOT)}/inventory.yml")
-    say(f"  make incident NAME=crash      cause an incident: {', '.join(CAUSES)}")
+    say(f"  make incident NAME=crash      cause an incident: {', '.join(INCIDENTS)}")
     say("  make lab-down                 remove it all")
     return 0
 
@@ -62,11 +62,21 @@ def keep() -> int:
                 if wish == "down":
                     break
                 try:
-                    CAUSES[wish](system)
-                    stream.write(f"caused: {CAUSES[wish].__doc__}\n")
+                    stream.write(_caused(system, wish) + "\n")
                 except (RuntimeError, subprocess.SubprocessError) as error:
                     stream.write(f"{error}\n")
     return 0
+
+
+def _caused(system: System, name: str) -> str:
+    """Cause an incident, and wait until somebody is told of it."""
+    incident = INCIDENTS[name]
+    if system.ready() != 200:
+        raise RuntimeError("an incident is under way: end that one first")
+    system.calm()
+    incident.cause(system)
+    alert = system.noticed(incident.alert)
+    return f"{incident.cause.__doc__} The alert is {alert.relative_to(ROOT)}"
 
 
 def down() -> int:
@@ -82,8 +92,8 @@ def down() -> int:
 
 def cause(name: str) -> int:
     """Cause an incident there."""
-    if name not in CAUSES:
-        say(f'no incident is called "{name}": {", ".join(CAUSES)}')
+    if name not in INCIDENTS:
+        say(f'no incident is called "{name}": {", ".join(INCIDENTS)}')
         return 1
     answer = _tell(name)
     if answer is None:

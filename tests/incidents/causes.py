@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
@@ -59,7 +59,7 @@ def oom(system: System) -> None:
 def pool(system: System) -> None:
     """A job leaks its sessions until the database has no room left."""
     job = _start(system, "leak", subprocess.PIPE)
-    _until(lambda: system.ready() == 503)
+    _until(lambda: _stays_unready(system))
     assert job.stdin is not None
     job.stdin.close()
 
@@ -75,15 +75,22 @@ def port(system: System) -> None:
     _until(lambda: system.container("backend", "{{.State.Status}}") == "exited")
 
 
-CAUSES: dict[str, Callable[[System], None]] = {
-    "crash": crash,
-    "latency": latency,
-    "auth": auth,
-    "oom": oom,
-    "pool": pool,
-    "port": port,
+class Incident(NamedTuple):
+    """How it is caused, and the alert that tells of it."""
+
+    cause: Callable[[System], None]
+    alert: str
+
+
+INCIDENTS = {
+    "crash": Incident(crash, "BackendDown"),
+    "latency": Incident(latency, "HighLatency"),
+    "auth": Incident(auth, "AuthFailures"),
+    "oom": Incident(oom, "BackendDown"),
+    "pool": Incident(pool, "BackendNotReady"),
+    "port": Incident(port, "BackendDown"),
 }
-"""Each incident by its name."""
+"""Each by its name."""
 
 
 def _start(system: System, role: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
@@ -92,6 +99,15 @@ def _start(system: System, role: str, stdin: int = subprocess.DEVNULL) -> subpro
 
     argv = ["env", "-C", str(ROOT), sys.executable, "-m", "tests.incidents.causes", role]
     return system.db.start(argv, stdin=stdin, **_QUIET)
+
+
+def _stays_unready(system: System) -> bool:
+    """Whether it is so for longer than the backend keeps a connection."""
+    for _ in range(8):
+        if system.ready() != 503:
+            return False
+        time.sleep(0.25)
+    return True
 
 
 def _until(holds: Callable[[], bool]) -> None:

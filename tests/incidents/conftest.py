@@ -25,6 +25,6 @@ def running() -> Iterator[System]:
 
 @pytest.fixture
 def system(running: System) -> System:
-    """The system, ready."""
-    running.wait_until_ready()
+    """The system, ready, and no alert fires."""
+    running.calm()
     return running

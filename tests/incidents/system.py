@@ -14,14 +14,18 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tests.incidents.frontend import USER
 from tests.incidents.monitoring import ALERTS, start_monitoring
+from tests.lab.alertmanager import matching
 from tests.lab.dockerd import IMAGE
 from tests.lab.lab import Host
 from tests.lab.postgres import AS_POSTGRES, DATABASE, PASSWORD, ROLE
 from tests.lab.sshd import make_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 BACKEND, FRONTEND, WEBSOCKET = 8080, 3000, 8081
@@ -130,14 +134,26 @@ class System:
         """A field of what Docker knows of a container."""
         return self.app.docker("inspect", "-f", form, name).stdout.strip()
 
-    def start_on_app(self, *argv: str) -> subprocess.Popen[bytes]:
-        """Start a program on app1 that lives as long as the host."""
-        return self.app.start([*argv])
+    def noticed(self, name: str) -> Path:
+        """Wait until Alertmanager has told of an alert; the file with what it sent.
 
-    def alert(self, name: str) -> str | None:
-        """What Alertmanager told of an alert, JSON; None if it has told nothing yet."""
-        done = self.mon.exec(["cat", f"{ALERTS}/{name}.json"])
-        return done.stdout if done.returncode == 0 else None
+        Raises:
+            RuntimeError: it does not.
+        """
+        path = self.directory / f"{name}.json"
+        _until(lambda: self.mon.exec(["test", "-e", f"{ALERTS}/{name}.json"]).returncode == 0, name)
+        path.write_text(self.mon.exec(["cat", f"{ALERTS}/{name}.json"], check=True).stdout)
+        return path
+
+    def calm(self) -> None:
+        """Wait until the backend is ready and no alert fires; forget those that did.
+
+        Raises:
+            RuntimeError: that does not come about.
+        """
+        self.wait_until_ready()
+        _until(lambda: not matching(self.mon), "no alert fires")
+        self.mon.exec(["sh", "-c", f"rm -f {ALERTS}/*.json"], check=True)
 
     def inventory(self) -> Path:
         """Write the inventory: groups `app`, `db` and `monitoring`."""
@@ -172,6 +188,14 @@ all:
         for host in self.hosts:
             host.close()
         shutil.rmtree(self.directory)
+
+
+def _until(holds: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not holds():
+        if time.monotonic() > end:
+            raise RuntimeError(f"{what}: not within {_PATIENCE:g} s")
+        time.sleep(0.1)
 
 
 def _settings() -> str:

@@ -56,18 +56,18 @@ def test_busybox_alone_does_it(tmp_path: Path) -> None:
 @pytest.mark.lab
 def test_over_ssh_an_account_changes_what_is_its_own(lab_accounts: Lab, links: Links) -> None:
     host = lab_accounts.h1
-    host.write("/srv/app/own.env", "A=1\n")
-    host.write("/srv/app/roots.env", "A=1\n", 0o644)
-    host.exec(["sh", "-c", "chown nobody:nogroup /srv/app /srv/app/own.env"], check=True)
+    host.write("/srv/kept/own.env", "A=1\n")
+    host.write("/srv/kept/roots.env", "A=1\n", 0o644)
+    host.exec(["sh", "-c", "chown nobody:nogroup /srv/kept /srv/kept/own.env"], check=True)
     nobody = target(Acting(links.get("h1"), Become(user="nobody")))
     args = {"key": "A", "value": "2", "backup": 0}
-    assert act("file_set", {**args, "path": "/srv/app/own.env"}, nobody).unconfirmed is None
-    assert host.exec(["cat", "/srv/app/own.env"]).stdout == "A=2\n"
+    assert act("file_set", {**args, "path": "/srv/kept/own.env"}, nobody).unconfirmed is None
+    assert host.exec(["cat", "/srv/kept/own.env"]).stdout == "A=2\n"
     with pytest.raises(ModuleFailed, match=r"its mode and owner \(644 0:0\) cannot be kept"):
-        act("file_set", {**args, "path": "/srv/app/roots.env"}, nobody)
-    assert host.exec(["ls", "-A", "/srv/app"]).stdout.split() == ["own.env", "roots.env"]
+        act("file_set", {**args, "path": "/srv/kept/roots.env"}, nobody)
+    assert host.exec(["ls", "-A", "/srv/kept"]).stdout.split() == ["own.env", "roots.env"]
     root = target(links.get("h1"))
-    assert act("file_set", {**args, "path": "/srv/app/roots.env"}, root).unconfirmed is None
+    assert act("file_set", {**args, "path": "/srv/kept/roots.env"}, root).unconfirmed is None
 
 
 @pytest.mark.lab

@@ -14,7 +14,7 @@ def test_the_tasks_keys_become_variables() -> None:
     host = FakeConnection()
     outcome = probe("set", {"container": "backend", "sizes": [1, 2]}, target(host))
     assert outcome.seen == {"vars": {"container": "backend", "sizes": [1, 2]}}
-    assert outcome.summary == "container, sizes"
+    assert outcome.summary == 'container = "backend", sizes = [1, 2]'
     assert outcome.finding is None
     assert Registry()["set"].cls.defines_vars
     assert host.commands == []
