@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BENCH ?= all
 KILLS ?= 1000
+MINUTES ?= 10
 export PYTHON
 # Empty is unset: without compiled files each run would compile all of the tests anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -14,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 DEFINITION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sweep crash check reference bench wheel clean packages
+.PHONY: help demo test unit sweep crash fuzz check reference bench wheel clean packages
 .PHONY: lab incident lab-down
 
 help: ## list the targets
@@ -34,6 +35,10 @@ sweep: packages $(VENV)/.tools ## run the long counts: thousands of commands, di
 
 crash: packages $(VENV)/.tools ## end real runs by kill -9 at random points; KILLS=200 for fewer than 1000
 	KILLS=$(KILLS) $(PYTEST) --numprocesses 0 -m crash --timeout 7200 -s
+
+fuzz: $(VENV)/.tools ## give parsers any input; MINUTES=60 for longer than 10
+	$(PYTEST) --numprocesses 0 -p no:randomly -p tests.fuzzing -m hypothesis --timeout 0 \
+		--fuzz-minutes $(MINUTES)
 
 check: $(VENV)/.tools ## lint, format, types, layers
 	$(BIN)/ruff check .
