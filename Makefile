@@ -4,6 +4,7 @@ PYTHON ?= python3
 BENCH ?= all
 SOAK ?= 10
 KILLS ?= 1000
+MINUTES ?= 10
 export PYTHON
 # Empty is unset: without compiled files each run would compile all of the tests anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -15,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 DEFINITION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sweep crash soak check reference bench wheel clean packages
+.PHONY: help demo test unit sweep crash soak fuzz check reference bench wheel clean packages
 .PHONY: lab incident lab-down
 
 help: ## list the targets
@@ -38,6 +39,10 @@ crash: packages $(VENV)/.tools ## end real runs by kill -9 at random points; KIL
 
 soak: packages $(VENV)/.installed ## use hosts that fail again and again; SOAK=60 for an hour
 	$(BIN)/python -m benchmarks.soak --minutes $(SOAK)
+
+fuzz: $(VENV)/.tools ## give parsers any input; MINUTES=60 for longer than 10
+	$(PYTEST) --numprocesses 0 -p no:randomly -p tests.fuzzing -m hypothesis --timeout 0 \
+		--fuzz-minutes $(MINUTES)
 
 check: $(VENV)/.tools ## lint, format, types, layers
 	$(BIN)/ruff check .

@@ -137,6 +137,16 @@ class WaveEnded(Base, frozen=True, kw_only=True):
     tasks: list[str]
 
 
+class Waiting(Base, frozen=True, kw_only=True):
+    """A pause goes on: `elapsed` seconds of `total`. Progress, as `TaskStarted`."""
+
+    phase: PhaseName
+    task: str
+    name: str
+    elapsed: float
+    total: float
+
+
 class Looked(Base, frozen=True, kw_only=True):
     """One look of a probe with `within` or `hold`, or of a `verify`.
 
@@ -182,6 +192,8 @@ class TaskEnded(Base, frozen=True, kw_only=True):
         intent: the intent that it is the outcome of, for actions.
         verified: whether all of its `verify` held; None without one, or where nobody looked.
         applied: a change was made, whatever came of it then.
+        hostless: it is the run's own and no host's, such as an item that a person ticks; `host` is
+            the one that counts it.
     """
 
     phase: PhaseName
@@ -201,6 +213,7 @@ class TaskEnded(Base, frozen=True, kw_only=True):
     intent: str | None = None
     verified: bool | None = None
     applied: bool = False
+    hostless: bool = False
 
 
 class BatchStarted(Base, frozen=True, kw_only=True):
@@ -358,6 +371,7 @@ class RunEnded(Base, frozen=True, kw_only=True):
         seconds: of the whole run.
         recap: host → ok, changed, unreachable, failed, skipped, rescued, ignored, findings.
         message: what a person must know last; empty where there is nothing.
+        open: the names of what a person was to tick, and nobody did.
     """
 
     outcome: str
@@ -365,6 +379,7 @@ class RunEnded(Base, frozen=True, kw_only=True):
     seconds: float
     recap: dict[str, dict[str, int]]
     message: str = ""
+    open: list[str] = []
 
 
 Event = (
@@ -375,6 +390,7 @@ Event = (
     | PhaseEnded
     | TaskStarted
     | WaveEnded
+    | Waiting
     | Looked
     | TaskEnded
     | BatchStarted
@@ -396,7 +412,7 @@ Event = (
 )
 
 
-PROGRESS = (TaskStarted, WaveEnded)
+PROGRESS = (TaskStarted, WaveEnded, Waiting)
 """Events for those who watch; the journal does not keep them."""
 
 

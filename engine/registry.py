@@ -19,17 +19,22 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 import modules
-from engine.contract import Action, Condition, Module, Probe, Record
+from engine.contract import Action, Checkpoint, Condition, Module, Probe, Record
 from engine.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-Kind = Literal["probe", "action", "record"]
+Kind = Literal["probe", "action", "record", "checkpoint"]
 ENTRY_POINTS = "quell.modules"
 LESSER: tuple[Kind, ...] = ("probe", "record")
-_BASES: dict[type[Module], Kind] = {Probe: "probe", Action: "action", Record: "record"}
+_BASES: dict[type[Module], Kind] = {
+    Probe: "probe",
+    Action: "action",
+    Record: "record",
+    Checkpoint: "checkpoint",
+}
 
 
 @dataclass(frozen=True)

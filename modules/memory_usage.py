@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec.structs import replace
 
 from engine.contract import Meta, ModuleFailed, Probe, Script, Struct, Target, amount, percent
+from engine.contract.hearing import understood
 from engine.contract.powershell import ask_powershell
 
 Percent = Annotated[float, Meta(gt=0, le=100)]
@@ -112,7 +113,8 @@ class MemoryUsage(Probe[Memory], frozen=True, kw_only=True):
         finished = target.run(Script(_POSIX))
         if finished.status:
             raise ModuleFailed(finished.stderr.text.strip() or "the kernel cannot be asked")
-        return _measured(read(finished.stdout.text))
+        with understood():
+            return _measured(read(finished.stdout.text))
 
     def finding(self, seen: Memory) -> str | None:
         """Memory or swap nearly used up, or much time lost waiting for it."""

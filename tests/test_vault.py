@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import InputError
 from engine.redact import Redactor
@@ -134,3 +136,21 @@ def test_what_was_in_it_is_a_secret_and_no_template() -> None:
 
 def test_a_key_does_not_show_its_password() -> None:
     assert "sesame" not in repr(KEY)
+
+
+SEALED = seal(TEXT, KEY)
+SCRAPS = st.sampled_from([*"0aA;$\n \r\t\0é", "0a", "\n\n", "$ANSIBLE_VAULT;", "1.2;AES256;x y"])
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_text_opens_or_is_refused_in_words(data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from([SEALED, SEALED[:40], "$ANSIBLE_VAULT;1.2;AES256;prod\n"]))
+    for _ in range(data.draw(st.integers(0, 3))):
+        start = data.draw(st.integers(0, len(text)))
+        end = min(len(text), start + data.draw(st.sampled_from([0, 1, 2, 300])))
+        text = text[:start] + data.draw(SCRAPS | st.text(max_size=3)) + text[end:]
+    try:
+        assert Vault([KEY]).open(text, "file:3") == TEXT
+    except VaultError as error:
+        assert str(error).startswith("file:3: ")  # noqa: PT017  # one of the two, whichever

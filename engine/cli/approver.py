@@ -1,4 +1,4 @@
-"""Asks the person at the terminal, about changes, and with `--step` about each task."""
+"""Asks the person at the terminal: about changes, the checklist, and with `--step` each task."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from engine.cli.style import names
 from engine.errors import Interrupted
+from engine.execution.checkpoints import Answer
 from engine.redact import escape
 from engine.units import count
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from engine.cli.screen import Screen
+    from engine.contract import Question
     from engine.execution.approval import Proposal
     from engine.execution.orders import Key
     from engine.language.model import Task
@@ -29,6 +31,10 @@ class NobodyToAsk:
     """There is no terminal: whatever needs a person stays undone."""
 
     def ask(self, proposals: Sequence[Proposal]) -> frozenset[Key] | None:  # noqa: ARG002
+        """Nobody answers."""
+        return None
+
+    def tick(self, name: str, question: Question) -> Answer | None:  # noqa: ARG002
         """Nobody answers."""
         return None
 
@@ -81,6 +87,25 @@ class TerminalApprover:
             raise Interrupted("nobody answers at the prompt of --step")
         self._goes_on = answer == "c"
         return answer != "n"
+
+    def tick(self, name: str, question: Question) -> Answer | None:
+        """As `Ticker`.
+
+        Raises:
+            Interrupted: Ctrl-C at the prompt.
+        """
+        owner = f" ({escape(question.owner)})" if question.owner else ""
+        yes = "[d]one" if question.wants == "done" else "[g]o on"
+        with self._screen.pause():
+            click.echo(f"  {escape(name)}{owner}: {escape(question.text)}", err=True)
+            answer = self._read(f"  {yes} [s]kip (stays open) › ", f"{yes[1]}s")
+            if answer is None:
+                return None
+            click.echo("  note, if any › ", err=True, nl=False)
+            note = self._line()
+            if self._interrupted():
+                raise Interrupted("interrupted at the prompt")
+            return Answer(done=answer != "s", note=(note or "").strip())
 
     def _one_by_one(self, proposals: Sequence[Proposal]) -> frozenset[Key]:
         said: set[Key] = set()

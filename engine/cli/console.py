@@ -176,24 +176,33 @@ class Console:
         self._show_progress()
 
     @tell.register
+    def _(self, event: e.Waiting) -> None:
+        words = f"{duration(event.elapsed)} of {duration(event.total)}"
+        self._wait(event.task, event.name, "", words)
+
+    @tell.register
     def _(self, event: e.Looked) -> None:
-        cell = (event.task, event.host)
         word = "holds" if event.holds else "not yet"
         far = f"{duration(event.elapsed)} of {duration(event.total)}"
         if event.mode == "until":
             far = f"look {event.look} of {event.total:.0f} at most"
         words = f"{word} · {far} · {event.summary}"
-        self._under_way[cell] = (event.name, words)
+        self._wait(event.task, event.name, event.host, words)
+
+    def _wait(self, task: str, name: str, host: str, words: str) -> None:
+        """Say how a long wait goes on; `host` is empty where the run itself waits."""
+        cell = (task, host)
+        self._under_way[cell] = (name, words)
         self._show_progress()
         last = self._said.get(cell)
         if not self._live and (last is None or time.monotonic() - last >= SAY_AGAIN):
             self._said[cell] = time.monotonic()
-            self._line(_waiting(event.name, [event.host], words))
+            self._line(_waiting(name, [host], words))
 
     @tell.register
     def _(self, event: e.TaskEnded) -> None:
         self._ended[event.task].append(event)
-        self._under_way.pop((event.task, event.host), None)
+        self._under_way.pop((event.task, "" if event.hostless else event.host), None)
         self._show_progress()
 
     @tell.register
@@ -218,17 +227,18 @@ class Console:
         """One line for each different end of a task, with the hosts that share it."""
         alike: dict[tuple[str, str], list[e.TaskEnded]] = defaultdict(list)
         for event in ended:
-            if event.status != "skipped" or self._verbosity:
+            if event.status != "skipped" or self._verbosity or _stays_open(event):
                 alike[event.status, _words(event)].append(event)
         order = list(SYMBOLS)
         name = escape(ended[0].name)
         for (status, words), same in sorted(alike.items(), key=lambda a: order.index(a[0][0])):
             symbol, colour = SYMBOLS[status]
             where = names(list(dict.fromkeys(_where(e.host, e.delegate) for e in same)))
+            where = "" if same[0].hostless else f"{where}  "
             forgiven = same[0].ignored and same[0].phase not in e.EVIDENCE_PHASES
             ignored = self._paint("dim", "  (ignored)") if forgiven else ""
             head = f"  {self._paint(colour, symbol)} {name:<{NAME}}"
-            self._line(f"{head} {where}  {words}{ignored}".rstrip())
+            self._line(f"{head} {where}{words}{ignored}".rstrip())
             name = ""
             if self._verbosity:
                 for event in same:
@@ -294,13 +304,19 @@ class Console:
             self._line(line)
 
 
+def _stays_open(event: e.TaskEnded) -> bool:
+    """Whether the run came to it, and nobody ticked it: that is said without `-v`, too."""
+    return event.hostless and event.result.get("done") is False
+
+
 def _where(host: str, delegate: str) -> str:
     """A host, and the one that does it in its stead, as in Ansible."""
     return f"{host} → {delegate}" if delegate else host
 
 
 def _waiting(name: str, hosts: list[str], words: str) -> str:
-    return f"  … {escape(name):<{NAME}} {names(hosts)}  {escape(words)}".rstrip()
+    where = names([host for host in hosts if host])
+    return f"  … {escape(name):<{NAME}} {where}{'  ' if where else ''}{escape(words)}".rstrip()
 
 
 def _words(event: e.TaskEnded) -> str:

@@ -112,8 +112,9 @@ def go_on(run: str, manner: Manner, elsewhere: Elsewhere, *, accept: bool = Fals
         run_id = journal.find(run)
         with journal.begin(run_id) as recorder:
             so_far = progress(journal.events(run_id))
-            if so_far.ended is not None and so_far.ended.outcome in ("resolved", "done", "checked"):
-                raise InputError(f"run {run_id} ended: {so_far.ended.outcome}")
+            last = so_far.ended
+            if last and last.outcome in ("resolved", "done", "checked") and not last.open:
+                raise InputError(f"run {run_id} ended: {last.outcome}")
             options = options_of(so_far, _with_secrets(so_far, elsewhere))
             prepared = _prepared(options, manner, _same(so_far), None)
             going_on = resumption(so_far, prepared, accept=accept)
@@ -186,6 +187,7 @@ def _execute(
         run_id,
         sinks,
         person or NobodyToAsk(),
+        NobodyToAsk() if person is None or manner.json else person,
         journal,
         recorder,
         yes=manner.yes,

@@ -124,6 +124,9 @@ def _(event: e.TaskEnded) -> list[Line]:
     took = f" · {duration(event.seconds)}" if event.seconds >= 1 else ""
     ignored = " (ignored)" if event.ignored else ""
     head = f"  {sign} {event.name}  {_where(event)}  {word}{ignored}{': ' if word and said else ''}"
+    if event.hostless:
+        item = f" [{event.item}]" if event.item is not None else ""
+        head = f"  {sign} {event.name}{item} — "
     shown = [Line(f"{head}{said}{took}", event.at, colour)]
     if event.status in _WRONG:
         fields = {name: value for name, value in event.result.items() if name not in _FLAGS}

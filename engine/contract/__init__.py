@@ -9,6 +9,7 @@ completion. Its docstring is the reference's text; the file ends with `EXAMPLE`,
   sequence**: observe → decide → (check mode stops here) → the intent is durable in the journal →
   apply → confirm. A change that did not take is a failure.
 - A `Record` changes something outside the hosts that is safe to repeat: `decide`, `apply`.
+- A `Checkpoint` stops the run for a person or for a time, and contacts no host: `stops_for`.
 
 What only some modules need has a file of its own beside this one: `engine.contract.http` for those
 that ask HTTP servers, `engine.contract.postgres`, `engine.contract.processes` and so on. It is
@@ -51,6 +52,7 @@ from engine.contract.arguments import (
     when,
 )
 from engine.contract.change import Change, Identity
+from engine.contract.checkpoint import Checkpoint, Question
 from engine.contract.clients import (
     docker_client,
     http_client,
@@ -70,6 +72,7 @@ __all__ = [
     "Argv",
     "Bytes",
     "Change",
+    "Checkpoint",
     "Condition",
     "Deadline",
     "DeadlineExceeded",
@@ -95,6 +98,7 @@ __all__ = [
     "Port",
     "Probe",
     "Program",
+    "Question",
     "Record",
     "Script",
     "SslMode",

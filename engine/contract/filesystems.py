@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.connections.base import Script
+from engine.contract.hearing import understood
 from engine.contract.powershell import ask_powershell
 from engine.errors import ModuleFailed
 from engine.units import percent
@@ -107,7 +108,8 @@ def filesystems(target: Target, paths: tuple[str, ...] = ()) -> list[Filesystem]
     finished = target.run(Script(_LINUX if family == "linux" else _ELSEWHERE, args=paths))
     if finished.status:
         raise ModuleFailed(finished.stderr.text.strip() or "df cannot be run")
-    found = [each.measured() for each in read_df(finished.stdout.text)]
+    with understood():
+        found = [each.measured() for each in read_df(finished.stdout.text)]
     if not found:
         raise ModuleFailed(f"df says nothing of use: {finished.stdout.text[-200:]!r}")
     return found if paths else [each for each in found if _can_fill(each, family)]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from engine.connections.base import Script
+from engine.contract.hearing import understood
 from engine.contract.powershell import ask_powershell, powershell
 from engine.errors import ModuleFailed
 
@@ -210,18 +211,20 @@ def _look(target: Target, path: str) -> HostFile:
     found = target.run(Script(_LOOK, args=(path, str(LARGEST + 1))), keep=keep)
     if found.status:
         raise ModuleFailed(found.stderr.text.strip() or "it cannot be read")
-    own, facts, data = found.stdout.head.split(b"\0", 2)
+    with understood():
+        own, facts, data = found.stdout.head.split(b"\0", 2)
+        inode, mode, owner = facts.decode().split() if facts else ("", "", "")
     name = own.decode("utf-8", "surrogateescape")
     if not facts:
         return HostFile(path=name, exists=False)
-    inode, mode, owner = facts.decode().split()
     return HostFile(path=name, inode=inode, mode=mode, owner=owner, data=data)
 
 
 def _look_windows(target: Target, path: str) -> HostFile:
     keep = 2 * LARGEST
     seen = ask_powershell(target, _LOOK_WINDOWS, _Seen, keep=keep, path=path, limit=LARGEST + 1)
-    data = base64.b64decode(seen.data)
+    with understood():
+        data = base64.b64decode(seen.data)
     return HostFile(path=seen.path, exists=seen.exists, inode=seen.inode, data=data)
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from engine.connections.base import Script
 from engine.contract.clients import docker_client
+from engine.contract.hearing import understood
 from engine.contract.masking import masked
 from engine.contract.port_holders import COMMAND_LIMIT, PUBLISHERS, Listeners, PortHolder
 from engine.contract.windows_ports import windows_listeners
@@ -120,7 +121,8 @@ def _unix_listeners(target: Target, port: int) -> Listeners:
     finished = target.run(Script(text, args=(str(port), f"{port:04X}")))
     if finished.status:
         raise ModuleFailed(f"cannot look for listeners: {finished.stderr.text.strip()}")
-    return parse(finished.stdout.text)
+    with understood():
+        return parse(finished.stdout.text)
 
 
 def why_hidden(target: Target, port: int, seen: Listeners) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from engine.connections.base import Argv, Script
+from engine.contract.hearing import understood
 from engine.contract.powershell import ask_powershell, powershell
 from engine.errors import ModuleFailed
 
@@ -118,7 +119,8 @@ def find_logs(target: Target, patterns: tuple[str, ...]) -> LogFiles:
         if finished.status:
             raise ModuleFailed(finished.stderr.text.strip() or "files cannot be looked for")
         # A path is bytes, and must come back as it was.
-        found = _read_found(finished.stdout.head.decode("utf-8", "surrogateescape"))
+        with understood():
+            found = _read_found(finished.stdout.head.decode("utf-8", "surrogateescape"))
     if len(found.files) > MOST_FILES:
         raise ModuleFailed(
             f"{', '.join(patterns)}: more than {MOST_FILES} files, which are not read at once"

@@ -15,7 +15,7 @@ Seen = TypeVar("Seen")
 
 
 class Module(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every module; write a `Probe`, an `Action` or a `Record`."""
+    """Base of every module; write a `Probe`, an `Action`, a `Record` or a `Checkpoint`."""
 
     primary: ClassVar[str] = ""
     """The argument that a bare string or list stands for: `shell: uptime`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from engine.connections.base import Script
+from engine.contract.hearing import understood
 from engine.contract.powershell import ask_powershell
 from engine.errors import ModuleFailed
 
@@ -110,7 +111,8 @@ def running(target: Target) -> list[RunningProcess]:
         why = finished.stderr.text.strip() or "the host has more processes than can be read"
         raise ModuleFailed(f"cannot list processes: {why}")
     said = finished.stdout.head.decode("utf-8", "replace")
-    return list(read_linux(said) if family == "linux" else read_ps(said))
+    with understood():
+        return list(read_linux(said) if family == "linux" else read_ps(said))
 
 
 def read_linux(said: str) -> Iterator[RunningProcess]:

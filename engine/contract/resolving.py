@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from engine.connections.base import Script
+from engine.contract.hearing import understood
 from engine.contract.powershell import ask_powershell
 from engine.errors import ModuleFailed
 
@@ -126,7 +127,8 @@ def resolve(target: Target, name: str, *, type_: str = "", server: str = "") -> 
     by, _, said = finished.stdout.text.partition("\n")
     if finished.status:
         raise ModuleFailed(f"cannot resolve: {by or finished.stderr.text.strip()}")
-    records, problem = _READERS[by](said)
+    with understood():
+        records, problem = _READERS[by](said)
     return Resolved(records=records[:_LIMIT], problem=problem, by=by)
 
 

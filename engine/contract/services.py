@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from engine.connections.base import Script
 from engine.contract.change import Identity
+from engine.contract.hearing import understood
 from engine.contract.powershell import ask_powershell, powershell
 from engine.errors import ModuleFailed
 
@@ -157,7 +158,8 @@ def service(target: Target, name: str) -> Service:
         why = finished.stderr.text.strip() or f"exit status {finished.status}"
         raise ModuleFailed(f"{name} cannot be looked at: {why}")
     read = read_launchd if family == "macos" else read_systemd
-    return read(finished.stdout.text, name)
+    with understood():
+        return read(finished.stdout.text, name)
 
 
 def restart(target: Target, seen: Identity) -> None:

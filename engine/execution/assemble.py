@@ -25,6 +25,7 @@ from engine.execution.batches import Budget
 from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
+from engine.execution.checkpoints import Checkpoints
 from engine.execution.ending import Course
 from engine.execution.fleet import ThreadFleet
 from engine.execution.guard import Guards
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from engine.events import Event, Sink
     from engine.execution.approval import Approver
     from engine.execution.asking import Ask
+    from engine.execution.checkpoints import Ticker
     from engine.execution.options import Options
     from engine.execution.resuming import Resumption
     from engine.journal.base import Journal, Recorder
@@ -209,6 +211,7 @@ def assemble(
     run_id: str,
     sinks: Sequence[Sink],
     approver: Approver,
+    ticker: Ticker,
     journal: Journal,
     recorder: Recorder,
     *,
@@ -222,7 +225,8 @@ def assemble(
         prepared: what was loaded.
         run_id: of the new run, or of the one that goes on.
         sinks: told every event; the journal first.
-        approver: asks a person.
+        approver: asks a person about changes.
+        ticker: asks a person about items of the checklist.
         journal: knows what other runs do and did.
         recorder: writes this run there.
         yes: nobody need be asked.
@@ -257,22 +261,24 @@ def assemble(
     fleet = ThreadFleet(worker.perform, options.forks)
     past = past_of(progress) if progress else Past()
     stage = Stage(plan, memory, fleet, templates, bus.tell, past)
+    halt = Halt(
+        partial(_all, fleet.cancel, worker.stop), partial(_all, fleet.revive, worker.revive)
+    )
+    course = Course(check=options.check, detailed=options.detailed_exitcode)
+    checkpoints = Checkpoints(stage, prepared.registry, ticker, halt, bus.tell, course)
     changes = Changes(
         stage,
         Predictor(stage, prepared.registry, bus.tell),
         Approvals(approver, guards, bus.tell, yes=yes),
         guards,
         neighbours,
+        checkpoints,
         bus.tell,
-    )
-    halt = Halt(
-        partial(_all, fleet.cancel, worker.stop), partial(_all, fleet.revive, worker.revive)
     )
     budget = Budget(prepared.playbook.text.max_fail, len(plan.hosts_of("mitigate")))
     walk = Walk(stage, changes, halt, budget, bus.tell, stepper or _always)
-    course = Course(check=options.check, detailed=options.detailed_exitcode)
     judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
-    phases = Phases(stage, changes, walk, halt, bus.tell, course, judging.taken)
+    phases = Phases(stage, changes, walk, checkpoints, halt, bus.tell, course, judging.taken)
     run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
     opening = [opening_of(prepared, run_id, resumption, began_at)]
     if options.break_glass:

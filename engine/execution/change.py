@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.contract import Change
     from engine.events import Event
     from engine.execution.approval import Approvals, Proposal
+    from engine.execution.checkpoints import Checkpoints
     from engine.execution.guard import Guards
     from engine.execution.neighbours import Neighbours
     from engine.execution.orders import Key, Order
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Changes:
-    """Runs waves: those of probes and records at once, actions on what was approved."""
+    """Runs waves: probes and records at once, actions on what was approved, checkpoints."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Changes:
         approvals: Approvals,
         guards: Guards,
         neighbours: Neighbours,
+        checkpoints: Checkpoints,
         tell: Callable[[Event], None],
     ) -> None:
         """Run them on this stage."""
@@ -45,6 +47,7 @@ class Changes:
         self._approvals = approvals
         self._guards = guards
         self._neighbours = neighbours
+        self._checkpoints = checkpoints
         self._tell = tell
         self._proposals: tuple[Proposal, ...] = ()
         self._approved: dict[Key, Change | None] = {}
@@ -110,7 +113,9 @@ class Changes:
         hosts: Collection[str],
         extras: Mapping[str, Extra] | None = None,
     ) -> list[Outcome]:
-        """Run a wave; an action is one by itself. As `Stage.run`."""
+        """Run a wave; an action is one by itself, and so is a checkpoint. As `Stage.run`."""
+        if tasks[0].kind == "checkpoint":
+            return self._checkpoints.run(phase, tasks[0], hosts)
         if tasks[0].kind == "action":
             return self._apply(phase, tasks[0], hosts, extras or {})
         return self._stage.run(phase, tasks, hosts, extras)

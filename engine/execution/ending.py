@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from engine.events import PhaseName
 
 CHANGES_PREDICTED = 6
 
@@ -20,6 +22,7 @@ class Course:
         halted: why no further host was begun; empty where that did not happen.
         refused: a guard's words.
         waiting: why nobody said yes.
+        open: the phase and the name of each item that a person was to tick, and nobody did.
         not_resolved: what does not hold in `resolve`, or why that was not looked at.
         resolve_held: every task of `resolve` held.
         predicted: changes found in check mode.
@@ -31,6 +34,7 @@ class Course:
     halted: str = ""
     refused: str = ""
     waiting: str = ""
+    open: list[tuple[PhaseName, str]] = field(default_factory=list)
     not_resolved: list[str] = field(default_factory=list)
     resolve_held: bool = False
     predicted: int = 0
@@ -49,6 +53,16 @@ class Ending:
 
 def ending(course: Course, recap: Mapping[str, Mapping[str, int]], run: str) -> Ending:
     """How it ended, the gravest first; the codes are those of the command line's reference."""
+    end = _ending(course, recap, run)
+    if not course.open:
+        return end
+    left = f"open: {', '.join(name for _, name in course.open)}"
+    if "quell resume" not in end.message:
+        left = f"{left}; to be asked again: quell resume {run}"
+    return replace(end, message=f"{end.message}; {left}" if end.message else left)
+
+
+def _ending(course: Course, recap: Mapping[str, Mapping[str, int]], run: str) -> Ending:
     failed = _hosts_with(recap, "failed")
     unreachable = _hosts_with(recap, "unreachable")
     if course.interrupted:
@@ -74,6 +88,8 @@ def _good_end(course: Course) -> Ending:
         code = CHANGES_PREDICTED if course.detailed and course.predicted else 0
         changes = "1 change" if course.predicted == 1 else f"{course.predicted} changes"
         return Ending("checked", code, f"{changes} would be made; nothing was changed")
+    if any(phase == "resolve" for phase, _ in course.open):
+        return Ending("waiting for a person", 3)
     return Ending("resolved" if course.resolve_held else "done", 0)
 
 

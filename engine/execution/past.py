@@ -72,7 +72,7 @@ class Past:
             for (ended, host, _), last in self.ended.items()
             if ended == task.id and last.status in FAILURES and not last.ignored
         }
-        if found and (task.text.run_once or task.text.any_errors_fatal):
+        if found and (task.once or task.text.any_errors_fatal):
             return frozenset(hosts)
         return frozenset(found & set(hosts))
 

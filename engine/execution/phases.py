@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from engine.events import Event
     from engine.execution.change import Changes
+    from engine.execution.checkpoints import Checkpoints
     from engine.execution.ending import Course
     from engine.execution.halt import Halt
     from engine.execution.stage import Stage
@@ -30,6 +31,7 @@ class Phases:
         stage: Stage,
         changes: Changes,
         walk: Walk,
+        checkpoints: Checkpoints,
         halt: Halt,
         tell: Callable[[Event], None],
         course: Course,
@@ -41,6 +43,7 @@ class Phases:
             stage: knows the plan and the hosts.
             changes: predicts and asks.
             walk: goes through tasks and blocks.
+            checkpoints: say what a person would be asked.
             halt: says when to stop.
             tell: makes events known.
             course: of the run.
@@ -49,6 +52,7 @@ class Phases:
         self._stage = stage
         self._changes = changes
         self._walk = walk
+        self._checkpoints = checkpoints
         self._halt = halt
         self._tell = tell
         self._course = course
@@ -76,6 +80,8 @@ class Phases:
                 self._run(phase, plan.phases[phase], hosts)
                 if phase == "acknowledge" and not self._halt.signal:
                     self._acknowledged()
+            elif self._course.check:
+                self._checkpoints.foretell(phase, plan.phases[phase], hosts)
         finally:
             self._tell(PhaseEnded(phase=phase, seconds=round(time.monotonic() - started, 3)))
 
@@ -99,6 +105,8 @@ class Phases:
         """Predict, ask, and apply what was approved."""
         self._changes.predict(phase, nodes, hosts)
         self._course.predicted = self._changes.predicted
+        if self._course.check:
+            self._checkpoints.foretell(phase, nodes, hosts)
         if self._course.check or (self._halt.stops and phase != "always"):
             return
         if self._changes.ask():
@@ -120,6 +128,7 @@ class Phases:
     def _acknowledged(self) -> None:
         """The incident is taken if a task of the phase has told somebody so."""
         told = [o.order.name for o in self._walk.changed if o.order.phase == "acknowledge"]
+        told += ["a person at the terminal"] if self._walk.answered else []
         if told:
             self._taken(told[0])
 

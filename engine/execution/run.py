@@ -82,6 +82,7 @@ class Run:
                 seconds=round(time.monotonic() - started, 3),
                 recap=self._recap(),
                 message=end.message,
+                open=[name for _, name in self._course.open],
             )
         )
         return end

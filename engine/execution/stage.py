@@ -75,7 +75,7 @@ class Stage:
         self.plan = plan
         self.memory = memory
         self._fleet = fleet
-        self._templates = templates
+        self.templates = templates
         self._tell = tell
         self.past = past
         self._early: dict[Key, Outcome] = {}
@@ -148,7 +148,7 @@ class Stage:
     def _hosts_of(self, task: Task, hosts: Collection[str] | None) -> Sequence[str]:
         own = self.plan.grid.get(task.id) or self.plan.every_host()
         found = [host for host in own if hosts is None or host in hosts]
-        return self.past.once(task, found) if task.text.run_once else found
+        return self.past.once(task, found) if task.once else found
 
     def expand(
         self, phase: PhaseName, task: Task, host: str, mode: Mode, extra: Extra | None = None
@@ -171,10 +171,10 @@ class Stage:
         settled: list[Outcome] = []
         for number, (label, names) in enumerate(items):
             data = {**given, **names}
-            scope = Scope(data, texts, self._templates)
+            scope = Scope(data, texts, self.templates)
             order = replace(
                 blank,
-                name=name_of(task, self._templates, scope),
+                name=name_of(task, self.templates, scope),
                 data=data,
                 item=label if task.text.loop is not None else blank.item,
                 number=number,
@@ -217,15 +217,15 @@ class Stage:
         if task.text.loop is None:
             return [(None, {})]
         control = task.text.loop_control
-        items = self._templates.items(task.text.loop, Scope(data, texts, self._templates))
+        items = self.templates.items(task.text.loop, Scope(data, texts, self.templates))
         counts: dict[str, int] = {}
         labelled: list[tuple[str | None, dict[str, Any]]] = []
         for number, item in enumerate(items):
             names = {control.loop_var: item}
             if control.index_var:
                 names[control.index_var] = number
-            scope = Scope({**data, **names}, texts, self._templates)
-            shown = self._templates.render(control.label, scope) if control.label else item
+            scope = Scope({**data, **names}, texts, self.templates)
+            shown = self.templates.render(control.label, scope) if control.label else item
             label = cut(str(shown), LABEL)
             counts[label] = counts.get(label, 0) + 1
             again = f" ({counts[label]})" if counts[label] > 1 else ""
@@ -234,7 +234,7 @@ class Stage:
 
     def _wanted(self, task: Task, scope: Scope) -> bool:
         try:
-            return self._templates.holds(task.text.when, scope)
+            return self.templates.holds(task.text.when, scope)
         except HostError as error:
             raise HostError(f"when: {error.message}") from None
 
@@ -247,7 +247,7 @@ class Stage:
             order = replace(order, intent=intent, unknown=self.past.unsure.get(order.key))
         if text.delegate_to is None:
             return replace(order, pause=pause) if pause else order
-        name = str(self._templates.render(text.delegate_to, scope))
+        name = str(self.templates.render(text.delegate_to, scope))
         if name not in self.plan.reached():
             hint = did_you_mean(name, self.plan.reached())
             raise HostError(f'delegate_to: there is no host "{name}"' + (hint and f" — {hint}"))
@@ -290,6 +290,7 @@ class Stage:
                 intent=outcome.intent or None,
                 verified=outcome.verified,
                 applied=outcome.applied,
+                hostless=order.task.kind == "checkpoint",
             )
         )
 
@@ -300,9 +301,9 @@ class Stage:
             return replace(outcome, summary=f"({NO_LOG})", result=hidden(outcome.result))
         for expression in said or ():
             data = {**outcome.order.data, **names_of_result(outcome)}
-            scope = Scope(data, outcome.order.texts, self._templates)
+            scope = Scope(data, outcome.order.texts, self.templates)
             with contextlib.suppress(HostError):  # what is not there cannot be told
-                self.memory.keep_secret(self._templates.evaluate(expression, scope))
+                self.memory.keep_secret(self.templates.evaluate(expression, scope))
         return outcome
 
     def forgives(self, outcome: Outcome) -> bool:
@@ -322,7 +323,7 @@ class Stage:
         for (task_id, host), found in by_cell.items():
             task = found[0].order.task
             # What is done once, is done for all.
-            hosts = self.plan.grid.get(task_id, (host,)) if task.text.run_once else (host,)
+            hosts = self.plan.grid.get(task_id, (host,)) if task.once else (host,)
             for each in hosts:
                 self.memory.register(task, each, found)
         if outcomes:

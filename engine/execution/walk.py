@@ -92,6 +92,8 @@ class Walk:
         """What failed so far, and was not to be ignored."""
         self.changed: list[Outcome] = []
         """What was changed or recorded so far."""
+        self.answered = False
+        """Whether a person has answered at a checkpoint."""
 
     def go(self, phase: Phase, nodes: Sequence[Node], hosts: Hosts) -> Hosts:
         """Take hosts through a phase, or a part of it, and then through the handlers.
@@ -158,6 +160,7 @@ class Walk:
         for outcome in self._waves.run(phase, tasks, hosts, extras) if tasks else ():
             if outcome.status == "changed":
                 self.changed.append(outcome)
+            self.answered |= _answered(outcome)
             self._undo.note(outcome)
             self._handlers.note(outcome)
             if outcome.failed and not self._stage.forgives(outcome):
@@ -174,7 +177,7 @@ class Walk:
             self._fatal.update(dict.fromkeys(hosts, reason))
             return hosts
         # What was done once, was done for all.
-        return hosts if order.task.text.run_once else frozenset({order.host})
+        return hosts if order.task.once else frozenset({order.host})
 
     def _spend(self, phase: Phase, failed: Hosts, manner: Manner) -> None:
         """Stop everywhere once more hosts have failed than may, and nothing can rescue them."""
@@ -259,6 +262,10 @@ class Walk:
             if left:
                 failed |= self._wave(phase, [task], left)
         return failed
+
+
+def _answered(outcome: Outcome) -> bool:
+    return outcome.order.task.kind == "checkpoint" and bool(outcome.result.get("by"))
 
 
 def _parts(nodes: Sequence[Node]) -> Iterator[Block | list[Task]]:

@@ -269,11 +269,12 @@ class PlaybookText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         rollback_on: when what was applied on a host is taken back: on a `failure` of it, on an
             `interrupt` of the run.
         limits: the blast radius.
-        acknowledge: tell people that somebody is at it: probes and records.
-        investigate: look: probes only; a finding or a host that cannot be reached is evidence.
+        acknowledge: tell people that somebody is at it: probes, records and checkpoints.
+        investigate: look: probes and checkpoints only; a finding or a host that cannot be
+            reached is evidence.
         severity: how bad it is, from what was found.
         mitigate: shown, approved, applied, verified.
-        resolve: whether it is over: probes and records.
+        resolve: whether it is over: probes, records and checkpoints.
         always: last, whatever happened.
         handlers: tasks that others notify when they have changed something.
     """

@@ -73,6 +73,11 @@ class Task(Struct, frozen=True, kw_only=True):
         """Whose yes a change of it needs."""
         return self.text.approve or "ask"
 
+    @property
+    def once(self) -> bool:
+        """Whether it is done on the first of its hosts only, and holds for all."""
+        return self.text.run_once or self.kind == "checkpoint"
+
     def every(self) -> Iterator[Task]:
         """This task and those that belong to it."""
         yield self

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from engine.language.drafts import AnyDraft, Draft
     from engine.registry import Kind
 
+_KINDS: tuple[Kind, ...] = ("probe", "record", "action", "checkpoint")
 _ALL: frozenset[Kind] = frozenset({"probe", "record", "action"})
 _MAY_HOLD: dict[str, frozenset[Kind]] = {
-    "acknowledge": frozenset({"probe", "record"}),
-    "investigate": frozenset({"probe"}),
-    "mitigate": _ALL,
-    "resolve": frozenset({"probe", "record"}),
-    "always": _ALL,
+    "acknowledge": frozenset({"probe", "record", "checkpoint"}),
+    "investigate": frozenset({"probe", "checkpoint"}),
+    "mitigate": _ALL | {"checkpoint"},
+    "resolve": frozenset({"probe", "record", "checkpoint"}),
+    "always": _ALL | {"checkpoint"},
     "verify": frozenset({"probe"}),
     "rollback": _ALL,
     "handler": _ALL,
@@ -32,6 +33,20 @@ _ONLY_ON: dict[str, tuple[Kind, ...]] = {
     **dict.fromkeys(("expect", "within", "hold", "every", "until", "retries", "delay"), ("probe",)),
     **dict.fromkeys(("verify", "approve", "notify"), ("action", "record")),
     "rollback": ("action",),
+    **dict.fromkeys(
+        (
+            "failed_when",
+            "timeout",
+            "throttle",
+            "environment",
+            "become",
+            "become_user",
+            "become_method",
+            "delegate_to",
+            "ignore_unreachable",
+        ),
+        ("probe", "action", "record"),
+    ),
 }
 _IF = {"probe": "only reads", "record": "changes nothing on the hosts and may be repeated"}
 _WATCHES = ("within", "hold", "until")
@@ -74,13 +89,17 @@ def _check_kind(draft: Draft) -> None:
     where = draft.phase if draft.part == "task" else draft.part
     if draft.kind in _MAY_HOLD[where]:
         return
-    allowed = "probes and records" if "record" in _MAY_HOLD[where] else "probes"
+    allowed = _listed([f"{kind}s" for kind in _KINDS if kind in _MAY_HOLD[where]])
     article = "an" if draft.kind == "action" else "a"
     name = draft.entry.name
     may_say = [kind for kind in draft.entry.lesser if kind in _MAY_HOLD[where]]
     hint = ", or ".join(f"say {kind}: true if it {_IF[kind]}" for kind in may_say)
     message = f"{where} may hold {allowed} only: {name} is {article} {draft.kind}"
     draft.problems.at_key((*draft.way, name), message, hint)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def _check_keywords(draft: Draft) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.contract import seconds
 from engine.errors import InputError
 from engine.language.problems import Problems
 from engine.language.shapes import Shape, schema_of
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from typing import Any
+
+_DIGITS = 9
+_DAY = 86400
+_LONGEST = 3650 * _DAY
+"""Seconds."""
 
 
 def load(path: Path) -> Policy:
@@ -30,7 +36,7 @@ def load(path: Path) -> Policy:
     shape = Shape(schema_of(PolicyText), name="the policy", kind=PolicyText)
     if not problems.flaws(shape.flaws(document.value)):
         _check_ports(problems, document.value)
-        _check_globs(problems, document.value)
+        _check_times(problems, document.value)
     if problems.found:
         raise InputError(*problems.found)
     return Policy(path=document.path, text=msgspec.convert(document.value, PolicyText))
@@ -45,9 +51,23 @@ def _check_ports(problems: Problems, value: Mapping[str, Any]) -> None:
             problems.at(("protect", "ports", number), message)
 
 
-def _check_globs(problems: Problems, value: Mapping[str, Any]) -> None:
+def _check_times(problems: Problems, value: Mapping[str, Any]) -> None:
     """A limit of times must be one: nothing at all is what `protect` is for."""
     for glob, said in value.get("at_most", {}).items():
-        if said.split()[0] == "0":
+        times, _, within = said.split(maxsplit=2)
+        if not times.strip("0"):
             hint = "what must never be changed stands in protect"
             problems.at(("at_most", glob), "the number of times must be 1 or more", hint)
+        elif len(times) > _DIGITS:
+            problems.at(("at_most", glob), f"{times[:_DIGITS]}… times are too many")
+        _check_length(problems, ("at_most", glob), within)
+    for keyword in ("cooldown", "severity"):
+        for name, length in value.get(keyword, {}).items():
+            _check_length(problems, (keyword, name), length)
+    _check_length(problems, ("breaker", "rest"), value.get("breaker", {}).get("rest"))
+
+
+def _check_length(problems: Problems, path: tuple[str, ...], said: str | float | None) -> None:
+    """No time in a policy is so long that its end is no date."""
+    if said is not None and not seconds(said) <= _LONGEST:
+        problems.at(path, f"a time must be {_LONGEST // _DAY} days or less")

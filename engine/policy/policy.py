@@ -134,5 +134,5 @@ def port_range(said: str) -> tuple[int, int]:
 
 
 def _at_most(said: str) -> AtMost:
-    times, _, within = said.partition(" in ")
-    return AtMost(int(times), seconds(within.strip()))
+    times, _, within = said.split(maxsplit=2)
+    return AtMost(int(times), seconds(within))

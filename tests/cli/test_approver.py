@@ -10,8 +10,10 @@ import pytest
 from engine.cli import approver
 from engine.cli.approver import NobodyToAsk, TerminalApprover
 from engine.cli.screen import PlainScreen
+from engine.contract import Question
 from engine.errors import Interrupted
 from engine.execution.approval import Proposal
+from engine.execution.checkpoints import Answer
 from tests.execution.build import change, task
 
 if TYPE_CHECKING:
@@ -116,6 +118,7 @@ def test_what_a_host_said_is_not_obeyed(typed: int, capsys: pytest.CaptureFixtur
 
 def test_without_a_terminal_nobody_is_asked() -> None:
     assert NobodyToAsk().ask(ALL) is None
+    assert NobodyToAsk().tick("Report", Question("write it")) is None
 
 
 def test_each_task_is_asked_for_until_the_person_goes_on(
@@ -135,3 +138,46 @@ def test_nobody_who_answers_steps_no_further(monkeypatch: pytest.MonkeyPatch, ty
     del typed
     with pytest.raises(Interrupted, match="nobody answers at the prompt of --step"):
         TerminalApprover(PlainScreen(), lambda: False).step(task("a"), 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("d\nbob takes it\n", Answer(done=True, note="bob takes it")),
+        ("what?\nDone\n  \n", Answer(done=True)),
+        ("s\nnobody is free\n", Answer(done=False, note="nobody is free")),
+    ],
+)
+def test_an_item_of_the_checklist(
+    typed: int, capsys: pytest.CaptureFixture[str], text: str, answer: Answer
+) -> None:
+    os.write(typed, text.encode())
+    asked = TerminalApprover(PlainScreen(), lambda: False)
+    assert asked.tick("Assign \x1b[2J", Question("name one\x07", "lead")) == answer
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "  Assign \\e[2J (lead): name one\\u0007\n  [d]one [s]kip (stays open) › "
+    )
+    assert said.endswith("  note, if any › ")
+
+
+def test_a_run_is_let_go_on(typed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    os.write(typed, b"d\ng\n\n")
+    asked = TerminalApprover(PlainScreen(), lambda: False)
+    assert asked.tick("Wait", Question("is it quiet?", wants="go on")) == Answer(done=True)
+    assert capsys.readouterr().err.count("  [g]o on [s]kip (stays open) › ") == 2
+
+
+def test_an_item_that_nobody_answers_for(typed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approver, "PATIENCE", 0.3)
+    del typed
+    asked = TerminalApprover(PlainScreen(), lambda: False)
+    assert asked.tick("Assign", Question("name one")) is None
+
+
+def test_ctrl_c_at_the_note_is_no_tick(typed: int) -> None:
+    os.write(typed, b"d\nnote\n")
+    pressed = iter([False, False, False, True])
+    asked = TerminalApprover(PlainScreen(), lambda: next(pressed, True))
+    with pytest.raises(Interrupted):
+        asked.tick("Assign", Question("name one"))

@@ -21,6 +21,7 @@ from engine.events import (
     RunResumed,
     SeverityJudged,
     TaskStarted,
+    Waiting,
     WaveEnded,
 )
 from tests.journal import events as story
@@ -110,6 +111,22 @@ def test_skipped_tasks_are_told_to_those_who_ask() -> None:
     assert wave(skipped, verbosity=1)[0].split() == [
         "-", "Connections", "in", "use", "db1", "when:", "false",
     ]  # fmt: skip
+
+
+def test_what_stays_open_is_told_without_a_host() -> None:
+    left = story.task(
+        1, status="skipped", message="open: needs a person", result={"done": False}, hostless=True
+    )
+    assert wave(left) == ["  - Connections in use             open: needs a person"]
+    not_wanted = story.task(1, status="skipped", message="when: false", hostless=True)
+    assert wave(not_wanted) == []
+
+
+def test_a_pause_is_told_as_it_goes_on() -> None:
+    waiting = Waiting(
+        phase="investigate", task="investigate.1", name="Cool down", elapsed=2, total=300
+    )
+    assert said(waiting) == ["  … Cool down                      2.0 s of 5 min"]
 
 
 def test_results_are_told_to_those_who_ask() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.connections.hostkeys import HostKey, KnownHosts, Server
 from engine.errors import Unreachable
@@ -153,3 +156,31 @@ def test_the_fingerprint_is_the_one_that_ssh_keygen_shows(tmp_path: Path) -> Non
         ["ssh-keygen", "-lf", str(path)], check=True, capture_output=True, text=True
     )
     assert HostKey(kind, base64.b64decode(blob)).fingerprint == shown.stdout.split()[1]
+
+
+WORDS = st.sampled_from(
+    [
+        *(
+            "app1",
+            "*",
+            "!app1",
+            "[app1]:2222",
+            "[",
+            "|1|",
+            "|1|AA==|AA==",
+            "|1|x",
+            "@revoked",
+            "@x",
+        ),
+        *("ssh-ed25519", "AA==", "A", text(OTHER), "#", "@cert-authority", " ", "\n", ",", "\x85"),
+    ]
+)
+
+
+@given(st.lists(st.tuples(WORDS, st.sampled_from([" ", "\n", ""])), max_size=20))
+def test_no_text_lets_a_key_in_that_is_not_in_it(words: list[tuple[str, str]]) -> None:
+    with TemporaryDirectory() as directory:
+        hosts = known(Path(directory), "".join(map("".join, words)))
+        hosts.kinds(Server("app1"))
+        with pytest.raises(Unreachable):
+            hosts.check(Server("app1"), KEY)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.connections.ssh_config import SshConfigs
 from engine.connections.ssh_options import Options
 from engine.connections.ssh_tokens import hostname
 from engine.errors import InputError
 from tests.lab.namespace import need
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _COMPARED = (
     *("port", "user", "hostkeyalias", "identityagent", "proxyjump", "proxycommand"),
@@ -272,3 +273,30 @@ def test_each_file_is_read_once(tmp_path: Path) -> None:
     user = options.get("user")
     assert user is not None
     assert user.text == "first"
+
+
+# Not `Include` and not `exec`: what they name would be read, or run.
+WORDS = st.sampled_from(
+    [
+        *("Host", "Match", "host", "originalhost", "user", "localuser", "all", "final", "tagged"),
+        *("Port", "User", "HostName", "ProxyJump", "ProxyCommand", "IdentityFile", "IdentityAgent"),
+        *("ConnectTimeout", "UserKnownHostsFile", "none", "yes", "*", "!*", "[", "%h", "%%", "%"),
+        *("app1", "1m30s", "999999999999999999999w", "-1", "a,b@c:22", "${HOME}", "~", "\x00", "é"),
+    ]
+)
+BETWEEN = st.sampled_from([" ", "\n", "\n\t", "=", '"', "'", "\\", "#", ",", "\r\n", ""])
+
+
+@pytest.mark.slow
+@given(st.lists(st.tuples(WORDS, BETWEEN), max_size=25) | st.binary(max_size=60))
+@settings(max_examples=150, deadline=None)
+def test_any_text_is_obeyed_or_refused(
+    given: list[tuple[str, str]] | bytes,
+) -> None:
+    data = given if isinstance(given, bytes) else "".join(map("".join, given)).encode()
+    with TemporaryDirectory() as directory:
+        path = Path(directory, "config")
+        path.write_bytes(data)
+        with suppress(InputError):
+            for host in ("app1", "db"):
+                hostname(asked(path, host), host)

@@ -65,7 +65,7 @@ PLAYBOOKS = {
     "3 000 brackets": ("[" * 3000, ":1:33: is nested more than 32 levels deep"),
     "action in investigate": (
         GOOD + "  - shell: reboot\n",
-        ":5:5: investigate may hold probes only: shell is an action — "
+        ":5:5: investigate may hold probes and checkpoints only: shell is an action — "
         "say probe: true if it only reads",
     ),
     "half a matcher": (

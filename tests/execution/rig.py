@@ -17,6 +17,7 @@ from engine.execution.batches import Budget
 from engine.execution.becoming import Becoming
 from engine.execution.bus import Bus
 from engine.execution.change import Changes
+from engine.execution.checkpoints import Checkpoints
 from engine.execution.ending import Course
 from engine.execution.guard import Guards
 from engine.execution.halt import Halt
@@ -45,8 +46,10 @@ if TYPE_CHECKING:
 
     from engine.connections.base import Become, Listener, Script
     from engine.connections.links import Links
+    from engine.contract import Question
     from engine.events import Event
     from engine.execution.approval import Proposal
+    from engine.execution.checkpoints import Answer
     from engine.execution.orders import Key, Order, Outcome, Wave
     from engine.journal.base import Journal, Recorder
     from engine.journal.guards import Holder, Sent, Target
@@ -161,6 +164,21 @@ class Person:
         return frozenset(p.key for p in proposals if p.host in answer)
 
 
+class Checklist:
+    """Ticks items as the test says, in turn; None: nobody is there. An exception is raised."""
+
+    def __init__(self, ticks: Sequence[Answer | Exception | None]) -> None:
+        self._ticks = deque(ticks)
+        self.asked: list[tuple[str, Question]] = []
+
+    def tick(self, name: str, question: Question) -> Answer | None:
+        self.asked.append((name, question))
+        answer = self._ticks.popleft()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
 class Alone:
     """The only run that there ever was: a journal, as far as its guards ask one."""
 
@@ -191,6 +209,7 @@ class Rig:
         directory: where the playbook is written.
         text: its phases.
         answers: of the person, in turn.
+        ticks: likewise, to items of the checklist.
         yes: nobody need be asked.
         check: nothing is to be changed.
         past: what came of earlier sessions.
@@ -210,6 +229,7 @@ class Rig:
         text: str,
         *,
         answers: Sequence[set[str] | None] = (),
+        ticks: Sequence[Answer | Exception | None] = (),
         yes: bool = False,
         check: bool = False,
         past: Past | None = None,
@@ -224,6 +244,7 @@ class Rig:
     ) -> None:
         self._recorder = journal[1] if journal else None
         self.events: list[Event] = []
+        self.then: Callable[[Event], None] = lambda _: None
         self.boards = {host: Board() for host in (*hosts, "localhost")}
         self.person = Person(answers)
         self.templates = Templates()
@@ -255,19 +276,26 @@ class Rig:
         self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, before)
         self.predictor = Predictor(self.stage, registry, bus.tell)
         approvals = Approvals(self.person, guards, bus.tell, yes=yes)
-        self.changes = Changes(self.stage, self.predictor, approvals, guards, neighbours, bus.tell)
         self.revived = 0
         self.halt = Halt(lambda: None, self._revive)
+        self.course = Course(check=check)
+        self.checklist = Checklist(ticks)
+        checkpoints = Checkpoints(
+            self.stage, registry, self.checklist, self.halt, bus.tell, self.course
+        )
+        self.changes = Changes(
+            self.stage, self.predictor, approvals, guards, neighbours, checkpoints, bus.tell
+        )
         budget = Budget(self.plan.playbook.text.max_fail, len(self.plan.hosts_of("mitigate")))
         walk = Walk(
             self.stage, self.changes, self.halt, budget, bus.tell, lambda t, _: t.name not in leave
         )
-        self.course = Course(check=check)
         self.judging = Judging(self.stage, self.templates, CLOCK, bus.tell)
         self.phases = Phases(
             self.stage,
             self.changes,
             walk,
+            checkpoints,
             self.halt,
             bus.tell,
             self.course,
@@ -285,6 +313,7 @@ class Rig:
         if self._recorder:
             self._recorder.tell(event)
         self.events.append(event)
+        self.then(event)
 
     def told(self, kind: type[Any]) -> list[Any]:
         """The events of a kind."""

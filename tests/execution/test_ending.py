@@ -1,6 +1,13 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
 
 from engine.execution.ending import Course, ending
+
+if TYPE_CHECKING:
+    from engine.events import PhaseName
 
 GOOD = {"app1": {"failed": 0, "unreachable": 0}}
 FAILED = {"app1": {"failed": 1, "unreachable": 0}}
@@ -17,6 +24,10 @@ BOTH = {**FAILED, "app2": {"failed": 0, "unreachable": 1}}
         (Course(not_resolved=["ready on app1: 503"]), GOOD, "not resolved", 2),
         (Course(waiting="1 change waits"), GOOD, "waiting for approval", 3),
         (Course(), AWAY, "unreachable", 4),
+        (Course(resolve_held=True, open=[("resolve", "Report")]), GOOD, "waiting for a person", 3),
+        (Course(resolve_held=True, open=[("investigate", "Ask")]), GOOD, "resolved", 0),
+        (Course(open=[("resolve", "Report")]), FAILED, "failed", 2),
+        (Course(open=[("resolve", "Report")]), AWAY, "unreachable", 4),
         (Course(), BOTH, "failed", 2),
         (Course(refused="too many hosts"), FAILED, "refused", 5),
         (Course(check=True, predicted=2), GOOD, "checked", 0),
@@ -43,3 +54,15 @@ def test_who_waits_is_told_how_to_go_on() -> None:
 def test_hosts_that_failed_are_named() -> None:
     assert ending(Course(), BOTH, "r").message == "failed on app1"
     assert ending(Course(), AWAY, "r").message == "not reached: app1"
+
+
+def test_what_is_open_is_named_whatever_the_end() -> None:
+    open_: list[tuple[PhaseName, str]] = [("acknowledge", "Assign"), ("resolve", "Report")]
+    assert ending(Course(open=open_), GOOD, "r").message == (
+        "open: Assign, Report; to be asked again: quell resume r"
+    )
+    assert ending(Course(open=open_), FAILED, "r").message == (
+        "failed on app1; open: Assign, Report; to be asked again: quell resume r"
+    )
+    end = ending(Course(open=open_, interrupted="SIGINT"), GOOD, "r")
+    assert end.message == "stopped by SIGINT; go on with: quell resume r; open: Assign, Report"

@@ -156,33 +156,59 @@ KEYWORDS = [
 ]
 
 PLACES = [
-    ("investigate", "kill: {port: 1}", "1:5: investigate may hold probes only: kill is an action"),
-    ("investigate", "tell: x", "1:5: investigate may hold probes only: tell is a record"),
+    (
+        "investigate",
+        "kill: {port: 1}",
+        "1:5: investigate may hold probes and checkpoints only: kill is an action",
+    ),
+    (
+        "investigate",
+        "tell: x",
+        "1:5: investigate may hold probes and checkpoints only: tell is a record",
+    ),
     (
         "investigate",
         "sh: x",
-        "1:5: investigate may hold probes only: sh is an action — say probe: true if it only reads",
+        "1:5: investigate may hold probes and checkpoints only: sh is an action — say "
+        "probe: true if it only reads",
     ),
     (
         "acknowledge",
         "sh: x",
-        "1:5: acknowledge may hold probes and records only: sh is an action — say probe: true if "
-        "it only reads, or say record: true if it changes nothing on the hosts and may be repeated",
+        "1:5: acknowledge may hold probes, records and checkpoints only: sh is an action — say "
+        "probe: true if it only reads, or say record: true if it changes nothing on the hosts and "
+        "may be repeated",
     ),
     (
         "investigate",
         "sh: {script: x, record: true}",
-        "1:5: investigate may hold probes only: sh is a record — say probe: true if it only reads",
+        "1:5: investigate may hold probes and checkpoints only: sh is a record — say "
+        "probe: true if it only reads",
     ),
     (
         "acknowledge",
         "kill: {port: 1}",
-        "1:5: acknowledge may hold probes and records only: kill is an action",
+        "1:5: acknowledge may hold probes, records and checkpoints only: kill is an action",
     ),
     (
         "resolve",
         "kill: {port: 1}",
-        "1:5: resolve may hold probes and records only: kill is an action",
+        "1:5: resolve may hold probes, records and checkpoints only: kill is an action",
+    ),
+    (
+        "mitigate",
+        "kill: {port: 1}\nrollback:\n- ask: x",
+        "3:7: rollback may hold probes, records and actions only: ask is a checkpoint",
+    ),
+    (
+        "mitigate",
+        "ask: x\nexpect: true",
+        '2:5: "expect" goes with probes only',
+    ),
+    (
+        "resolve",
+        "ask: x\ndelegate_to: localhost",
+        '2:5: "delegate_to" goes with probes and actions only',
     ),
     (
         "mitigate",

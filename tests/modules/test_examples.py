@@ -44,7 +44,7 @@ def test_every_argument_is_documented(name: str) -> None:
         for line in arguments.splitlines()
         if line.startswith("    ") and not line.startswith("     ")
     }
-    assert documented == set(cls.__struct_fields__)
+    assert documented == set(cls.__struct_encode_fields__)
     assert "**Source:**" in text
 
 
@@ -69,10 +69,12 @@ def test_the_shipped_modules() -> None:
         "http_probe": "probe",
         "http_request": "action",
         "log_search": "probe",
+        "manual": "checkpoint",
         "memory_usage": "probe",
         "metrics": "probe",
         "notify": "record",
         "pagerduty_incident": "record",
+        "pause": "checkpoint",
         "pg_activity": "probe",
         "pg_locks": "probe",
         "pg_query": "probe",

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from engine.contract import Identity
 from engine.errors import InputError
+from engine.events import now
 from engine.policy import usual
 from engine.policy.load import load
-from engine.policy.policy import AtMost
+from engine.policy.policy import AtMost, Policy
 from engine.policy.text import BreakerText
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WHOLE = """
 protect: {hosts: [db*], containers: [vault], ports: [22, 5000-5999]}
@@ -62,6 +67,11 @@ def test_a_policy_is_loaded_whole(tmp_path: Path) -> None:
             '1:14: x must be a number of times in a time such as 1 in 1h, not "often"',
         ),
         ("at_most: {x: 0 in 1h}", "1:14: the number of times must be 1 or more"),
+        ("at_most: {x: 00 in 1h}", "1:14: the number of times must be 1 or more"),
+        (f"at_most: {{x: {'9' * 5000} in 1h}}", "1:14: 999999999… times are too many"),
+        ("at_most: {x: 1 in 9999d}", "1:14: a time must be 3650 days or less"),
+        ("severity: {P1: 99999999999d}", "1:16: a time must be 3650 days or less"),
+        ("breaker: {rest: 1e300}", "1:17: a time must be 3650 days or less"),
         ("severity: {P5: 1h}", '1:12: unknown key "P5"'),
         ("severity: {P1: soon}", '1:16: P1 must be a duration such as 10s, not "soon"'),
         ("limits: {max_hosts: 0}", "1:21: max_hosts must be at least 1, not 0"),
@@ -130,3 +140,55 @@ def test_one_that_is_named_must_be_there(home: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("QUELL_POLICY", str(home / "none.yml"))
     with pytest.raises(InputError, match="QUELL_POLICY: there is no file"):
         usual()
+
+
+WORDS = st.sampled_from(
+    [
+        *("protect", "limits", "approve", "cooldown", "at_most", "breaker", "severity", "P1", "P4"),
+        *("hosts", "containers", "ports", "by", "modules", "auto", "after", "rest", "max_hosts"),
+        *("*", "[", "[!", "docker_*", "5000-5999", "-", "1-", "1h", "1e9", "50%", "{{ x }}"),
+    ]
+)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    WORDS | st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=15,
+)
+GLOBS = st.sampled_from(["*", "docker_*", "docker_stop", "[", "x"])
+LENGTHS = st.sampled_from(["1h", "1 d 2 ms", "0s", "99999999999999999d", "9" * 400 + "d", 5])
+TIMES = st.sampled_from(["2 in 1h", "1\tin\n5m", "  3  in 1 h ", "00 in 1s", "9" * 5000 + " in 1h"])
+FITTING = st.fixed_dictionaries(
+    {},
+    optional={
+        "protect": st.fixed_dictionaries({}, optional={"ports": st.lists(WORDS | st.integers())}),
+        "at_most": st.dictionaries(GLOBS, TIMES, min_size=1, max_size=2),
+        "cooldown": st.dictionaries(GLOBS, LENGTHS, min_size=1, max_size=2),
+        "breaker": st.dictionaries(WORDS, VALUES, max_size=2),
+        "severity": st.dictionaries(st.sampled_from(["P1", "P4"]), LENGTHS | st.none()),
+    },
+)
+
+
+def policies_of(data: bytes) -> list[Policy]:
+    """The policy, or none where it is refused in words; what is no refusal is raised."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory, "policy.yml")
+        path.write_bytes(data)
+        with suppress(InputError):
+            return [load(path)]
+        return []
+
+
+@pytest.mark.slow
+@given(FITTING | st.dictionaries(WORDS, VALUES, max_size=4) | VALUES)
+@settings(max_examples=150, deadline=None)
+def test_any_policy_that_is_accepted_can_be_asked(value: Any) -> None:
+    on = Identity("container", "web", {"port": 5000})
+    data = yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace")
+    for policy in policies_of(data):
+        assert isinstance(policy.protects(on), str)
+        assert isinstance(policy.protects_host(["web1"]), str)
+        assert policy.cooldown("docker_stop") >= 0
+        assert all(each.times > 0 for each in policy.at_most("docker_stop"))
+        assert policy.approval("docker_stop", ["web1"]).modules
+        assert all(not given or now() + given for given in policy.clock.values())
