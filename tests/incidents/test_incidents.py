@@ -36,7 +36,7 @@ def run(quell: Quell, system: System, playbook: str, *said: str, alert: Path | N
         assert str(path) in quell("match", alert, PLAYBOOKS).stdout
         arguments += ["--alert", alert]
     arguments += [part for one in ("watch=1s", *said) for part in ("-e", one)]
-    ended = quell("run", path, *arguments, timeout=120)
+    ended = quell("run", path, *arguments, timeout=200)
     assert ended.code == 0, ended.stderr
 
 

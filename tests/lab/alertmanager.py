@@ -29,6 +29,8 @@ def start_alertmanager(machine: Namespace, webhook: str) -> None:
         webhook: the address, as seen from there, that every alert is sent to.
     """
     need("prometheus-alertmanager", "curl")
+    if _ready(machine):  # it would seem to have started, and tell another webhook
+        raise RuntimeError(f"{machine.name} has an Alertmanager already")
     machine.write(f"{_DIRECTORY}/config.yml", _CONFIG.format(url=webhook))
     serve = (
         f"exec prometheus-alertmanager --config.file={_DIRECTORY}/config.yml"
@@ -38,11 +40,15 @@ def start_alertmanager(machine: Namespace, webhook: str) -> None:
     process = machine.start(["sh", "-c", serve])
     until = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < until:
-        if machine.exec(["curl", "-sf", f"{_URL}/-/ready"]).returncode == 0:
+        if _ready(machine):
             return
         time.sleep(0.05)
     log = machine.exec(["cat", f"{_DIRECTORY}/log"]).stdout
     raise RuntimeError(f"Alertmanager did not start: {log}")
+
+
+def _ready(machine: Namespace) -> bool:
+    return machine.exec(["curl", "-sf", f"{_URL}/-/ready"]).returncode == 0
 
 
 def send_alerts(machine: Namespace, *alerts: dict[str, Any]) -> None:
