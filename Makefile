@@ -11,8 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Each process has servers of its own: more of them than that are no faster.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+PYTEST := $(BIN)/python -m pytest --numprocesses auto
 DEFINITION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
