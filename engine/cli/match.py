@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 
 from engine.cli.detail import described
 from engine.cli.files import playbooks
@@ -30,8 +30,7 @@ DIRECTORY = Path("playbooks")
 NONE_MATCHES = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(Struct, frozen=True):
     """A playbook that an alert calls for.
 
     Args:
@@ -138,8 +137,7 @@ def _plain(offer: Offer, number: int, calls: Sequence[_Call]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
+class _Picture(Struct, frozen=True):
     """What a person reads.
 
     Args:

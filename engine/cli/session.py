@@ -5,13 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from engine.alerts import Alert, Offer
 from engine.cli.approver import NobodyToAsk, TerminalApprover
@@ -48,8 +47,7 @@ if TYPE_CHECKING:
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(Struct, frozen=True):
     """How a run behaves towards the person.
 
     Args:

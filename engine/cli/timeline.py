@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from engine import events as e
 from engine.cli.style import names
@@ -34,8 +35,7 @@ _WRONG = ("finding", "failed", "unreachable", "unknown")
 _FLAGS = frozenset({"changed", "failed", "finding", "skipped", "unreachable", "msg"})
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line, not yet escaped.
 
     Args:

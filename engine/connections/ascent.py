@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from engine.connections import shells
 from engine.connections.conversation import Conversation, Overheard

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import paramiko
+from msgspec import Struct
 
 from engine.connections.identities import certified
 from engine.errors import Unreachable
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from engine.connections.transport import Link
 
 
-@dataclass(frozen=True, slots=True)
-class _Try:
+class _Try(Struct, frozen=True):
     """One way in.
 
     Args:

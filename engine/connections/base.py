@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import msgspec
+from msgspec import Struct
+
 if TYPE_CHECKING:
     import socket
     from contextlib import AbstractContextManager
@@ -24,8 +27,7 @@ OUTPUT_TAIL = 256 * 1024
 """Bytes kept of a command's stdout, and of its stderr: from the start, and from the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """What a host is, found in one round trip.
 
     Args:
@@ -43,8 +45,7 @@ class Platform:
     uid: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Argv:
+class Argv(Struct, frozen=True):
     """A program and its arguments; no shell reads them. Quoting happens in `shells`, once.
 
     Args:
@@ -54,12 +55,11 @@ class Argv:
     """
 
     args: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = msgspec.field(default_factory=dict)
     cwd: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """Text for the host's own shell; its values arrive beside the text and are never part of it.
 
     In `sh` they are `$1`, `$2`…, in cmd `!1!`, `!2!`…, in PowerShell `$args[0]`, `$args[1]`….
@@ -76,7 +76,7 @@ class Script:
 
     text: str
     args: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = msgspec.field(default_factory=dict)
     cwd: str | None = None
     executable: str | None = None
 
@@ -96,8 +96,7 @@ class Become:
     password: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """What a command wrote on one stream, bounded: the head and the tail are kept.
 
     Args:
@@ -137,8 +136,7 @@ class Output:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """A command that ended.
 
     Args:
@@ -154,23 +152,20 @@ class Finished:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tcp:
+class Tcp(Struct, frozen=True):
     """A TCP address as the host sees it: names are resolved there."""
 
     host: str
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unix:
+class Unix(Struct, frozen=True):
     """A unix socket's path on the host."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pipe:
+class Pipe(Struct, frozen=True):
     """A Windows named pipe on the host, such as `docker_engine`."""
 
     name: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import paramiko
+from msgspec import Struct
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_CHANNEL_WINDOW_ADJUST
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ _NO_ECHO = b"\x35\0\0\0\0\x48\0\0\0\0\0"
 """RFC 4254, 8: neither ECHO nor ONLCR; the end."""
 
 
-@dataclass(slots=True)
-class Drain:
+class Drain(Struct):
     """Stands in for a channel's input buffer: what comes goes on at once, on the reading thread.
 
     So no thread of ours waits for output, a command's stdin and output cannot block each other,

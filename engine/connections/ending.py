@@ -8,7 +8,7 @@ earlier command of the same shell has left running.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.connections.base import Script
 
@@ -184,8 +184,7 @@ It says its own pid. It does nothing about a process that is younger than so man
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Leader:
+class Leader(Struct, frozen=True):
     """The process on the host that a command begins with.
 
     Args:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.connections.authentication import authenticate
 from engine.connections.hostkeys import HostKey, Server
@@ -105,8 +106,7 @@ def _agree(way: Way, credentials: Credentials, deadline: float) -> Link:
         attempt += 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(Struct, frozen=True):
     """What became of an attempt.
 
     Args:

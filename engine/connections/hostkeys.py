@@ -11,8 +11,9 @@ import fnmatch
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from engine.connections.shells import quote
 from engine.errors import Unreachable
@@ -24,8 +25,7 @@ _AUTHORITY = "@cert-authority"
 _REVOKED = "@revoked"
 
 
-@dataclass(frozen=True, slots=True)
-class HostKey:
+class HostKey(Struct, frozen=True):
     """A public key as a server shows it, or a file has it.
 
     Args:
@@ -43,8 +43,7 @@ class HostKey:
         return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """Whose key it is.
 
     Args:
@@ -78,16 +77,14 @@ class Server:
         return f"{self.address} port {self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     key: HostKey
     path: Path
     number: int
     marker: str
 
 
-@dataclass(slots=True)
-class KnownHosts:
+class KnownHosts(Struct):
     """Host keys from files, found by name without looking at every line.
 
     Args:

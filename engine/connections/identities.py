@@ -6,10 +6,10 @@ import base64
 import binascii
 import copy
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import paramiko
+from msgspec import Struct
 from paramiko.pkey import PublicBlob, UnknownKeyType
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ _FIELDS = {"ssh-ed25519": 1, "ssh-rsa": 2, "ecdsa": 2}
 _ARMOUR = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """What a file of `IdentityFile` holds.
 
     Args:

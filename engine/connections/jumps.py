@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.connections.variables import is_name
 from engine.errors import InputError, Problem
@@ -14,8 +15,7 @@ _HOP = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     """One host on the way.
 
     Args:

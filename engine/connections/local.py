@@ -9,10 +9,11 @@ import secrets
 import socket
 import tempfile
 import weakref
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from engine.connections import bridge, shells
 from engine.connections.base import (

@@ -9,7 +9,7 @@ shell ends before it has said that it is ready.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.connections import shells
 from engine.connections.base import Argv, Script
@@ -122,8 +122,7 @@ def order(command: Argv | Script, key: str, mark: str) -> bytes:
     return f"{key} {mark} {kind}\n".encode() + shells.on_stdin(shells.program(command), b"")
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """What the loop says of a command that ended.
 
     Args:

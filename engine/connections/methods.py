@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from engine.connections import shells
 from engine.connections.base import Argv
@@ -62,8 +63,7 @@ def _nonce() -> str:
     return secrets.token_hex(_NONCE)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A method, called once for an account.
 
     Args:

@@ -12,8 +12,9 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.connections import quicksocket
 from engine.connections.kept import Kept
@@ -40,8 +41,7 @@ def where(settings: Settings) -> str:
     return f"{settings.address} port {settings.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """How streams to a host's SSH server are opened.
 
     Args:

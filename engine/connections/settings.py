@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, structs
 
 from engine.connections.become import BecomeSaid
 from engine.connections.jumps import hops
@@ -144,13 +147,13 @@ class Settings:
         except InputError as error:
             raise InputError(*(_of_host(host, problem) for problem in error.problems)) from None
         password = password or defaults.password
-        return replace(found, shell=shell, password=password, become=become)
+        return dataclasses.replace(found, shell=shell, password=password, become=become)
 
 
 def _of_host(host: str, problem: Problem) -> Problem:
     if problem.path:  # a file's fault is every host's
         return problem
-    return replace(problem, message=f"host {host!r}: {problem.message}")
+    return dataclasses.replace(problem, message=f"host {host!r}: {problem.message}")
 
 
 def _say_flags(options: Options, defaults: Defaults) -> None:
@@ -162,8 +165,7 @@ def _say_flags(options: Options, defaults: Defaults) -> None:
         options.add("connecttimeout", (str(defaults.timeout),), "--timeout")
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
+class _Route(Struct, frozen=True):
     """Finds the settings of a host, and of the hosts that it is reached through.
 
     Args:
@@ -239,7 +241,7 @@ class _Route:
             own.add("proxyjump", (",".join(map(str, before)),), said.where)
         if self.timeout is not None:
             own.add("connecttimeout", (str(self.timeout),), "--timeout")
-        return replace(self, names=chain).settings(str(last), last.host, own)
+        return structs.replace(self, names=chain).settings(str(last), last.host, own)
 
 
 def _account() -> str:
@@ -261,7 +263,7 @@ def _agent(options: Options, tokens: Tokens) -> str:
     if said.text == AGENT:
         return AGENT
     if said.text.startswith("$"):
-        said = replace(said, words=(f"${{{said.text.strip('${}')}}}",))
+        said = structs.replace(said, words=(f"${{{said.text.strip('${}')}}}",))
     return str(tokens.path(said))
 
 
@@ -273,7 +275,7 @@ def _known_hosts(options: Options, tokens: Tokens) -> tuple[Path, ...]:
     ):
         said = options.get(keyword)
         if said:
-            found += [tokens.path(replace(said, words=(word,))) for word in said.words]
+            found += [tokens.path(structs.replace(said, words=(word,))) for word in said.words]
         elif not options.has(keyword):
             found += [Path(text).expanduser() for text in usual]
     return tuple(found)

@@ -6,9 +6,10 @@ import contextlib
 import socket
 import threading
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from engine.connections import bridge, refusals
 from engine.connections import platform as platforms

@@ -10,8 +10,9 @@ import glob
 import os
 import re
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from engine.connections import ssh_match
 from engine.connections.ssh_match import Condition, Patterns, Subject
@@ -25,15 +26,13 @@ _DEPTH = 16
 _WORD = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|(\S+))')
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     keyword: str
     words: tuple[str, ...]
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(Struct, frozen=True):
     """Lines that hold for some hosts.
 
     Args:
@@ -45,8 +44,7 @@ class _Block:
     lines: list[_Line] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class SshConfig:
+class SshConfig(Struct):
     """What some files say, together."""
 
     _blocks: list[_Block]
@@ -182,8 +180,7 @@ class _Reader:
         self.blocks.append(_Block(here))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A line of a file."""
 
     path: Path

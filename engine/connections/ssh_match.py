@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.connections.ssh_tokens import Tokens, hostname
 from engine.errors import InputError, Problem
@@ -26,8 +28,7 @@ _TEXTS: dict[str, Callable[[Subject], str]] = {
 _EXEC_TIME = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """The host that is asked for, in one pass over the files.
 
     Args:
@@ -124,8 +125,7 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts.get(c) or re.escape(c) for c in pattern), re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class _Criterion:
+class _Criterion(Struct, frozen=True):
     name: str
     negated: bool
     value: str
@@ -147,8 +147,7 @@ class _Criterion:
         return self.name == "all" or (self.name == "final" and subject.final)
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
+class _Match(Struct, frozen=True):
     criteria: tuple[_Criterion, ...]
 
     @property

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 STRICTER = frozenset({"yes", "ask", "true"})
 """The values of StrictHostKeyChecking that ask no more than what is done anyway."""
@@ -41,8 +42,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _RIVALS = {"proxycommand": "proxyjump", "proxyjump": "proxycommand"}
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """One keyword's value.
 
     Args:
@@ -59,8 +59,7 @@ class Said:
         return self.words[0]
 
 
-@dataclass(slots=True)
-class Options:
+class Options(Struct):
     """All that was said of one host. As in ssh, the first word on a keyword is the last."""
 
     _said: dict[str, list[Said]] = field(default_factory=dict)

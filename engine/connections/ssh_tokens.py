@@ -9,10 +9,11 @@ import hashlib
 import os
 import re
 import socket
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.errors import InputError, Problem
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 _DANGEROUS = re.compile(r"[\x00-\x20\x7f'`\"$\\;&<>|(){},]|^-")
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(Struct, frozen=True):
     """One host's.
 
     Args:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.connections.base import Script
 from engine.errors import HostError
@@ -28,8 +30,7 @@ _MARGIN = 3.0
 _TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A command on the host.
 
     Args:

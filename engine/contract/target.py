@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from engine.errors import DeadlineExceeded, ModuleFailed, Overdue
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from engine.errors import ApprovalNeeded
 from engine.events import ApprovalAnswered, ApprovalAsked
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from engine.language.keywords import Approve
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """A change that waits for a yes, with the summary that a person is shown.
 
     `where` is the host that would be changed.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import getpass
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from engine import inventory as inventories
 from engine.alerts import choose
@@ -72,8 +72,7 @@ if TYPE_CHECKING:
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A run that could begin: nothing is contacted yet.
 
     Args:
@@ -196,8 +195,7 @@ def _opened(vault: Vault, extra: dict[str, Any]) -> dict[str, Any]:
         raise InputError(Problem(str(error))) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Assembled:
+class Assembled(Struct, frozen=True):
     """A run, ready to execute, and what must be closed after it."""
 
     run: Run

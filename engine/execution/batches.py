@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,7 @@ def number_of(said: int | str, hosts: int) -> float:
     return float(said[:-1]) / 100 * hosts if isinstance(said, str) else float(said)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """How many hosts of a mitigation may fail before it ends everywhere.
 
     Args:

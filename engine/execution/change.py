@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
 
 from engine.errors import ApprovalNeeded, GuardRefused
 from engine.events import GuardHeld

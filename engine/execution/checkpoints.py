@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.contract import Checkpoint, Question
 from engine.errors import HostError
@@ -37,8 +39,7 @@ NEEDS_A_PERSON = "open: needs a person"
 _DONE = {"done": "done by", "go on": "let go on by"}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a person said: it is done, or it stays open; and a note, which may be empty."""
 
     done: bool

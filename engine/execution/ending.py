@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
 CHANGES_PREDICTED = 6
 
 
-@dataclass(slots=True)
-class Course:
+class Course(Struct):
     """What happened on the way, as far as it decides the end.
 
     Args:
@@ -42,8 +43,7 @@ class Course:
     detailed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """The end of a run: in a word, as an exit code, and what a person must know last."""
 
     outcome: str

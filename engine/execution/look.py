@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from engine.contract import Deadline, Observing, Target, to_plain
 from engine.errors import HostError
@@ -42,8 +43,7 @@ RETRIES = 3
 LookMode = Literal["within", "hold", "until"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(Struct, frozen=True):
     """What one look, or the last of several, came to.
 
     Args:

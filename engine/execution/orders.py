@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
 
 from engine.events import FAILURES
 
@@ -21,8 +22,7 @@ Key = tuple[str, str, str | None]
 """What an order is about: task id, host, loop item's label."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """One task, for one host and one loop item.
 
     Args:
@@ -69,8 +69,7 @@ class Order:
         return (self.task.id, self.host, self.item)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of an order.
 
     Args:
@@ -104,8 +103,7 @@ class Outcome:
         return self.status in FAILURES
 
 
-@dataclass(frozen=True, slots=True)
-class Wave:
+class Wave(Struct, frozen=True):
     """Orders that may run together: a lane's orders run one after the other, lanes side by side.
 
     A lane belongs to one host and ends at its first failure.

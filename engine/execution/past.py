@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from engine.events import FAILURES
 from engine.execution.orders import Outcome
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from engine.language.model import Task
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(Struct, frozen=True):
     """What ended then, and what nobody knows of it.
 
     Args:

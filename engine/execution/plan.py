@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from engine.errors import InputError, Problem
 from engine.execution.waves import defines
@@ -26,8 +25,7 @@ ALWAYS_TAG = "always"
 NEVER_TAG = "never"
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What the command line leaves in.
 
     Args:
@@ -45,8 +43,7 @@ class Selection:
     start_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The task × host grid.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from engine.errors import GuardRefused
 from engine.events import ChangePredicted, GuardHeld, NotPredicted
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 Hosts = frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Struct, frozen=True):
     """What a phase would do.
 
     Args:
@@ -45,8 +45,7 @@ class Prediction:
         return frozenset(p.where for p in self.proposals) | self.unpredicted
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(Struct, frozen=True):
     """A task that cannot be asked yet on a host, and why."""
 
     task: Task
@@ -54,8 +53,7 @@ class _Open:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Expected:
+class _Expected(Struct, frozen=True):
     """A task on its way, with the hosts that come to it; `only_if` what fails, or always."""
 
     task: Task
@@ -63,8 +61,7 @@ class _Expected:
     only_if: str = ""
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(Struct):
     proposals: list[Proposal] = field(default_factory=list)
     open: list[_Open] = field(default_factory=list)
 

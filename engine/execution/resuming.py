@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct, field
 
 from engine.errors import InputError, Problem
 from engine.execution.options import Options
@@ -49,8 +49,7 @@ class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
     break_glass: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Resumption:
+class Resumption(Struct, frozen=True):
     """A run to go on with.
 
     Args:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.errors import HostError
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from engine.language.model import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """Which rule held, where, and which could not be asked.
 
     Args:

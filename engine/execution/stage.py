@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import secrets
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from msgspec import structs
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from engine.contract import seconds
 from engine.errors import HostError
@@ -37,8 +37,7 @@ LABEL = 60
 """Characters of a loop item in its label."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extra:
+class Extra(Struct, frozen=True):
     """What a task that belongs to another's outcome is given of it.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.contract import seconds
 from engine.errors import HostError
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 _KEYWORDS = ("timeout", "within", "hold", "every", "delay")
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """A task's times in seconds; None where it does not say."""
 
     timeout: float | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.events import BlockFailed, BlockRescued, RollbackStarted, RunHalted
 from engine.execution.handlers import Handlers
@@ -41,8 +43,7 @@ class Waves(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(Struct, frozen=True):
     """How a list of tasks and blocks is gone through.
 
     Args:

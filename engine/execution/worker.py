@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.contract import Action, Change, ModuleFailed, Observing, Record, Target, to_plain
 from engine.errors import (

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 ALL = "all"
 UNGROUPED = "ungrouped"
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A group as loaded.
 
     Args:
@@ -34,8 +34,7 @@ class Group:
     ancestors: frozenset[str]
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     hosts: dict[str, None] = field(default_factory=dict)
     children: dict[str, None] = field(default_factory=dict)
     parents: dict[str, None] = field(default_factory=dict)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from engine.inventory import literals, names
 from engine.inventory.draft import UNGROUPED
@@ -41,8 +42,7 @@ def parse(text: Text, draft: Draft) -> list[Problem]:
     return sorted(reader.problems, key=lambda problem: problem.line)
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Struct):
     """A group that is named as a child, or given variables, before it is declared."""
 
     line: int

@@ -12,9 +12,10 @@ from __future__ import annotations
 import fnmatch
 import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.errors import InputError, Problem
 from engine.inventory.draft import ALL
@@ -36,8 +37,7 @@ _SUBSCRIPT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """What patterns are matched against.
 
     Args:
@@ -49,8 +49,7 @@ class Names:
     hosts: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """One term of a pattern; its place is given where it comes from a file of `--limit`."""
 
     text: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.errors import InputError, Problem
 from engine.vault import Vault, is_sealed
@@ -16,8 +17,7 @@ MAX_BYTES = 16 * 2**20
 """A file of 10 000 hosts with ten variables each is about 4 MiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A file's text. Bytes that are not UTF-8 are kept as lone surrogates (`surrogateescape`).
 
     Args:

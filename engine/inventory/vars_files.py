@@ -6,8 +6,9 @@ that is there counts; a directory's files are merged in ASCII order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from engine.errors import InputError, Problem
 from engine.inventory import yaml
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """The variables beside one inventory or playbook, by group and by host.
 
     Args:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from msgspec.structs import replace
 from yaml.events import (
     AliasEvent,
     MappingEndEvent,

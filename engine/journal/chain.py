@@ -10,8 +10,9 @@ and careless edits, not a forger.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.errors import JournalError
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Where a run's chain ends: how many records it has, and the last one's hash."""
 
     count: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.errors import JournalError
 from engine.events import (
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
     from engine.journal.tale import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a run got.
 
     Args:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+from msgspec import Struct, field
 
 from engine.events import (
     FAILURES,
@@ -38,8 +38,7 @@ _ROLLBACK = ".rollback."
 """In the id of a task that takes another one back; before it stands that one's."""
 
 
-@dataclass(slots=True)
-class Tale:
+class Tale(Struct):
     """What is known of each task.
 
     In a session that was cut off all that ended stands, failures too: a rescue or a rollback may

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.errors import InputError
 from engine.language.declaring import check_declared, check_given, refuse_of_playbooks
@@ -29,8 +31,7 @@ MOST_INCLUDED = 8
 _SHARED = frozenset(Shared.__struct_fields__)
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(Struct, frozen=True):
     """What surrounds a task or block.
 
     Args:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
 
 from engine.language.keywords import TaskText
 
@@ -45,8 +46,7 @@ def keywords(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A task of a file.
 
     Args:
@@ -115,8 +115,7 @@ class Draft:
         return (*self.verify, *self.rollback)
 
 
-@dataclass(frozen=True, slots=True)
-class BlockDraft:
+class BlockDraft(Struct, frozen=True):
     """A block of a file, or an included file, which is one.
 
     Args:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.parser import Parser
+from msgspec import Struct, field
 
 from engine.language.sandbox import Sandbox, Tokens
 from engine.nearest import did_you_mean
@@ -34,8 +34,7 @@ def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What is wrong in a text, at which character of it, counted from 0."""
 
     offset: int
@@ -52,8 +51,7 @@ class Unreadable(Exception):
         self.fault = fault
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """A text that was read.
 
     Args:

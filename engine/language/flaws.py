@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from engine.language.scalars import resolve
 from engine.language.words import described, shown
@@ -19,8 +20,7 @@ Way = tuple[str | int, ...]
 _YES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(Struct, frozen=True):
     """One thing wrong with a value.
 
     Args:
@@ -40,8 +40,7 @@ class Flaw:
     meant: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What a schema describes.
 
     Args:

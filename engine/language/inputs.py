@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from engine.errors import InputError, Problem
 from engine.language.declaring import shape
@@ -84,8 +83,7 @@ def fill(
     return values
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """Where an input's value comes from.
 
     Args:

@@ -5,8 +5,9 @@ A result exists for the tasks after the one that registers it, in the order in w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from engine.language import snippets
 from engine.language.expressions import Unreadable, offset_of
@@ -45,8 +46,7 @@ _LOCAL_WRONG = {
 }
 
 
-@dataclass(slots=True)
-class Names:
+class Names(Struct):
     """The names of one playbook, as far as its tasks have been passed.
 
     Args:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
+from msgspec import Struct, field
 
 from engine.errors import InputError, Problem
 from engine.language.scalars import resolve
@@ -25,8 +25,7 @@ _LONGEST_SHOWN = 200
 _STANDARD = "tag:yaml.org,2002:"
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A value with its place, 1-based; an alias shares the node of its anchor.
 
     Args:
@@ -56,8 +55,7 @@ class Node:
         self.height = max(self.height, child.height + 1)
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A collection that is being read: its anchor, and the key whose value comes next."""
 
     node: Node

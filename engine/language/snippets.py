@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.language.drafts import DURATIONS
 from engine.language.expressions import is_template
@@ -21,8 +23,7 @@ _SHARED = ("vars", "environment", "become_user", "delegate_to")
 _OF_RESULT = ("expect", "until", "failed_when", "no_log")
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
+class Snippet(Struct, frozen=True):
     """One text that is read as an expression or a template.
 
     Args:
@@ -44,8 +45,7 @@ class Snippet:
     program: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where snippets stand, and the names that exist only there."""
 
     problems: Problems

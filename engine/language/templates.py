@@ -15,6 +15,7 @@ import msgspec
 from jinja2 import Template, TemplateError
 from jinja2.environment import TemplateExpression
 from jinja2.runtime import Undefined
+from msgspec import Struct
 
 from engine.contract import Condition
 from engine.errors import HostError
@@ -98,8 +99,7 @@ class Scope(Mapping[str, Any]):
         return self.templates.render(text, within)
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
+class _Compiled(Struct, frozen=True):
     tree: Tree
     template: Template
 

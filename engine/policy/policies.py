@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.contract import seconds
 from engine.policy.text import BreakerText
@@ -25,8 +26,7 @@ CLOCK: dict[str, timedelta] = {
 """Until somebody must have taken the incident; P4 has no clock: next sprint."""
 
 
-@dataclass(frozen=True)
-class Policies:
+class Policies(Struct, frozen=True):
     """The machine's policy and the user's, the one that goes further first; both may be missing.
 
     Args:

@@ -8,9 +8,10 @@ import re
 import secrets
 import threading
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
 
 from engine.connections.channels import request_exec
 from engine.connections.command import WORK, RemoteCommand, end_each, errand_line

@@ -11,9 +11,10 @@ account's home.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from engine.connections.base import Argv, Script
 from engine.connections.shells import variable
@@ -32,8 +33,7 @@ _EXIT = "call exit %%errorlevel%%"
 _READERS = {"cmd": "cmd.exe", "powershell": "powershell.exe", "pwsh": "pwsh.exe"}
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A command as it is sent.
 
     Args:
@@ -91,8 +91,7 @@ def dial_docker(pipe: str) -> str:
     return f"docker -H npipe:////./pipe/{pipe} system dial-stdio"
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(Struct, frozen=True):
     """A command as it is started on this machine, if that runs Windows.
 
     Args:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.errors import ModuleFailed
 
@@ -16,8 +17,7 @@ _ASSIGNED = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'#][^\s"']*|)(\s+#.*|
 _SAFE = re.compile(r"[\w./:@%+,=-]*")
 
 
-@dataclass(frozen=True)
-class _Option:
+class _Option(Struct, frozen=True):
     """A line of an INI file that has a value.
 
     Args:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     import yaml
@@ -15,8 +16,7 @@ MOST = 50_000
 """Parts that a text may have, with each alias counted as all that it stands for."""
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A value in a text.
 
     Args:
@@ -49,8 +49,7 @@ class Spot:
         return next((m for m in reversed(self.members) if m.key == name), None)
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(Struct, frozen=True):
     """What a mapping or a sequence holds.
 
     Args:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from engine.contract.edits.spots import Spot, locate_json, locate_yaml
 from engine.errors import ModuleFailed
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 Path = Sequence[str | int]
 
 
-@dataclass(frozen=True)
-class Syntax:
+class Syntax(Struct, frozen=True):
     """How a file is read and written.
 
     Args:
@@ -42,8 +42,7 @@ class Syntax:
     bracketed: Callable[[Any, str], str]
 
 
-@dataclass(frozen=True)
-class _Splice:
+class _Splice(Struct, frozen=True):
     """A new text for a part of the old one."""
 
     start: int

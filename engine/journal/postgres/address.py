@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.errors import InputError, Problem
 
@@ -25,8 +26,7 @@ _DEFAULTS = {
 """**Source:** PostgreSQL's libpq, "Parameter Key Words"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a journal is.
 
     Args:
