@@ -146,7 +146,8 @@ class Stage:
         return [(task, host) for task in tasks for host in self._hosts_of(task, hosts)]
 
     def _hosts_of(self, task: Task, hosts: Collection[str] | None) -> Sequence[str]:
-        own = self.plan.grid.get(task.id) or self.plan.every_host()
+        # A limit may leave a task no host at all, which is not the same as to be in no phase.
+        own = self.plan.grid.get(task.id, self.plan.every_host())
         found = [host for host in own if hosts is None or host in hosts]
         return self.past.once(task, found) if task.once else found
 
