@@ -204,12 +204,20 @@ class Stage:
 
     def _judged(self, order: Order, scope: Scope) -> Order | Outcome:
         """The order, ready to go, or its end: its condition does not hold, or cannot be judged."""
+        if order.task.kind == "record" and (why := self._not_to_be_told(order)):
+            return self._settle(order, "skipped", why)
         try:
             if self._wanted(order.task, scope):
                 return self._ready(order, scope)
         except HostError as error:
             return self._settle(order, "failed", error.message)
         return self._settle(order, "skipped", f"when: {said(order.task.text.when)}")
+
+    def _not_to_be_told(self, order: Order) -> str:
+        """Why a record must not be sent, whatever its condition says; empty if it may be."""
+        if self.memory.incident["check"]:
+            return "nobody is told in check mode"
+        return ""
 
     def _items(
         self, task: Task, data: Mapping[str, Any], texts: Mapping[str, Any]
