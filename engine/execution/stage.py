@@ -217,6 +217,8 @@ class Stage:
         """Why a record must not be sent, whatever its condition says; empty if it may be."""
         if self.memory.incident["check"]:
             return "nobody is told in check mode"
+        if order.phase == "resolve" and self.memory.unheld:
+            return f"not resolved: {self.memory.unheld}"
         return ""
 
     def _items(
