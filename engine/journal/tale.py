@@ -113,8 +113,7 @@ class Tale:
     # ── the end of a session ──
 
     def _session_ended(self, *, over: bool) -> None:
-        last_words = _LAST_WORDS - {"resolve"} if over else _LAST_WORDS
-        for key in [key for key, last in self.results.items() if last.phase in last_words]:
+        for key in [key for key, last in self.results.items() if _is_said_anew(last, over=over)]:
             del self.results[key]
         for block, host in self._broken:
             self._begin_anew(block, host)
@@ -154,6 +153,12 @@ class Tale:
             return False
         # The playbook says to go on after it.
         return not (last.ignored and last.intent)
+
+
+def _is_said_anew(last: TaskEnded, *, over: bool) -> bool:
+    if last.phase == "resolve":  # who was told that it is over is not told again
+        return not over and not (last.intent and last.status in _GOOD)
+    return last.phase in _LAST_WORDS
 
 
 def key_of(event: TaskEnded | Intent) -> Key:

@@ -32,9 +32,9 @@ def ends(rig: Rig, name: str) -> list[tuple[str, str]]:
     return [(e.host, e.status) for e in rig.told(TaskEnded) if e.name == name]
 
 
-def resumed(directory: Path, before: Rig) -> Rig:
+def resumed(directory: Path, before: Rig, text: str = BOOK) -> Rig:
     past = past_of(progress([started(), *before.events]))
-    return Rig(directory, BOOK, past=past, ticks=[None])
+    return Rig(directory, text, past=past, ticks=[None])
 
 
 def test_nobody_is_told_that_it_is_over_while_one_host_says_no(tmp_path: Path) -> None:
@@ -48,6 +48,7 @@ def test_nobody_is_told_that_it_is_over_while_one_host_says_no(tmp_path: Path) -
     again = resumed(tmp_path, rig)
     assert again.run.execute().outcome == "resolved"
     assert ends(again, "Normal") == [("h1", "ok"), ("h2", "ok")]
+    assert ends(again, "Before") == []
     assert ends(again, "Over") == [("h1", "changed")]
 
 
@@ -56,6 +57,12 @@ def test_what_could_not_be_told_keeps_nothing_else_back(tmp_path: Path) -> None:
     rig = Rig(tmp_path, text, ticks=[None])
     assert rig.run.execute().outcome == "not resolved"
     assert ends(rig, "Over") == [("h1", "changed")]
+
+    again = resumed(tmp_path, rig, text)
+    again.run.execute()
+    assert ends(again, "Before") == [("h1", "failed"), ("h2", "failed")]
+    assert ends(again, "Normal") == [("h1", "ok"), ("h2", "ok")]
+    assert ends(again, "Over") == []
 
 
 def test_it_is_told_once_however_often_what_is_open_is_asked_for(tmp_path: Path) -> None:
