@@ -31,7 +31,7 @@ QUICK = (
     "settle=300ms",
     "look=100ms",
     "watch=300ms",
-    "over=1s",
+    "over=500ms",
     "websocket_url=ws://localhost:8081/",
 )
 FIX = "Apply the immediate fix: "
@@ -192,7 +192,7 @@ def test_logins_that_fail_are_p1(running: System, judge: Judge) -> None:
         eventually(lambda: judge("monitoring", "window=5s") == most_fail)
     finally:
         running.app.exec(["mv", f"{SETTINGS}.before", SETTINGS], check=True)
-        running.app.docker("restart", "-t", "1", "backend")
+        running.app.docker("restart", "-t", "0", "backend")
 
 
 def test_slow_queries_are_p2(running: System, judge: Judge) -> None:
@@ -207,7 +207,7 @@ def test_slow_queries_are_p2(running: System, judge: Judge) -> None:
 
 
 def test_what_users_can_live_with_is_p2_to_p4(running: System, judge: Judge) -> None:
-    running.app.docker("restart", "-t", "1", "backend")  # a log with nothing but its start
+    running.app.docker("restart", "-t", "0", "backend")  # a log with nothing but its start
     running.wait_until_ready()
     assert judge("app", "lines=1") == ("P4", "nobody is affected")
     assert judge("app", "websocket_url=ws://localhost:8082/") == ("P2", "WebSockets do not open")
