@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BENCH ?= all
+SOAK ?= 10
 KILLS ?= 1000
 MINUTES ?= 10
 export PYTHON
@@ -10,12 +11,11 @@ export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Each process has servers of its own: more of them than that are no faster.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+PYTEST := $(BIN)/python -m pytest --numprocesses auto
 DEFINITION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit sweep crash fuzz check reference bench wheel clean packages
+.PHONY: help demo test unit sweep crash soak fuzz check reference bench wheel clean packages
 .PHONY: lab incident lab-down
 
 help: ## list the targets
@@ -35,6 +35,9 @@ sweep: packages $(VENV)/.tools ## run the long counts: thousands of commands, di
 
 crash: packages $(VENV)/.tools ## end real runs by kill -9 at random points; KILLS=200 for fewer than 1000
 	KILLS=$(KILLS) $(PYTEST) --numprocesses 0 -m crash --timeout 7200 -s
+
+soak: packages $(VENV)/.installed ## use hosts that fail again and again; SOAK=60 for an hour
+	$(BIN)/python -m benchmarks.soak --minutes $(SOAK)
 
 fuzz: $(VENV)/.tools ## give parsers any input; MINUTES=60 for longer than 10
 	$(PYTEST) --numprocesses 0 -p no:randomly -p tests.fuzzing -m hypothesis --timeout 0 \

@@ -6,7 +6,8 @@ QuellError
 ├── HostError           2   one host's failure: caught around one task, kept as data
 │   ├── Unreachable     4   no connection; nothing was sent
 │   ├── LinkLost        2   the link died under a command or stream: it may have run
-│   ├── DeadlineExceeded 2  the time was over; the remote side was ended
+│   ├── DeadlineExceeded 2  the time was over
+│   │   └── Overdue     2   the time of a command was: the remote side was ended
 │   ├── DialRefused     2   the host answers, but what we dialled from it does not
 │   ├── BecomeRefused   2   the host does not let us act as the account; nothing was run
 │   └── ModuleFailed    2   the module's own word, with what it found
@@ -98,9 +99,19 @@ class HostError(QuellError):
 
 
 class Unreachable(HostError):
-    """The host could not be reached or would not let us in; nothing was sent to it."""
+    """The host could not be reached or would not let us in; nothing was sent to it.
+
+    Args:
+        message: why, for the person on call.
+        lasting: another attempt would fail likewise, or do harm: a wrong password, for one.
+    """
 
     exit_code: ClassVar[int] = 4
+
+    def __init__(self, message: str, *, lasting: bool = False) -> None:
+        """Keep both."""
+        super().__init__(message)
+        self.lasting = lasting
 
 
 class LinkLost(HostError):
@@ -108,7 +119,23 @@ class LinkLost(HostError):
 
 
 class DeadlineExceeded(HostError):
-    """The task's time was over; the remote process group was ended."""
+    """The task's time was over."""
+
+
+class Overdue(DeadlineExceeded):
+    """A command's time was over, and it was ended with all that it began.
+
+    Args:
+        seconds: that it had.
+        found: its output so far.
+        gone: whether all of it is known to have ended.
+    """
+
+    def __init__(self, seconds: float, found: Mapping[str, object], *, gone: bool) -> None:
+        """Say so."""
+        outcome = "it was ended" if gone else "whether it has ended is not known"
+        super().__init__(f"not done within {round(seconds, 2):g} s; {outcome}", found)
+        self.gone = gone
 
 
 class DialRefused(HostError):

@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 from engine.contract import (
     Action,
     Change,
+    DeadlineExceeded,
     Duration,
     Identity,
     LinkLost,
@@ -159,9 +160,9 @@ class DockerRollback(Action[Former | Service], frozen=True, kw_only=True):
                 place = _place(client, former, change)
                 kept = place.kept_as
                 id_ = replace(client, place, grace=grace, deadline=target.deadline)
-        except LinkLost as lost:
+        except (LinkLost, DeadlineExceeded) as error:
             where = f"; the former container may be {kept} by now" if kept else ""
-            raise LinkLost(f"{lost.message}{where}") from lost
+            raise type(error)(f"{error.message}{where}") from error
         return {"container": wanted.name, "id": id_, "kept": kept}
 
     def confirm(self, target: Target, change: Change) -> str | None:

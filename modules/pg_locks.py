@@ -98,6 +98,10 @@ class PgLocks(PostgresLogin, Probe[Locks], frozen=True, kw_only=True):
         password: the role's; not needed where the server trusts the host's account.
         host: a directory with the server's unix socket, or a host name.
         port: the server's.
+        sslmode: how TLS is used with a server that has a name, in libpq's words; `prefer` unless
+            given.
+        ca: a PEM file on the controller with the authorities to trust, for `verify-full` and
+            `verify-ca`.
 
     **Source:** PostgreSQL, "pg_locks", "pg_blocking_pids".
     """

@@ -84,6 +84,10 @@ class PgQuery(PostgresLogin, Probe[Rows], frozen=True, kw_only=True):
         password: the role's; not needed where the server trusts the host's account.
         host: a directory with the server's unix socket, or a host name.
         port: the server's.
+        sslmode: how TLS is used with a server that has a name, in libpq's words; `prefer` unless
+            given.
+        ca: a PEM file on the controller with the authorities to trust, for `verify-full` and
+            `verify-ca`.
         statement_timeout: after which the server ends the statement.
 
     **Source:** PostgreSQL, "SET TRANSACTION" (what READ ONLY refuses, and what it does not).
@@ -99,8 +103,9 @@ class PgQuery(PostgresLogin, Probe[Rows], frozen=True, kw_only=True):
         """Refuse what a read-only transaction would let through.
 
         Raises:
-            ValueError: the statement does not only read.
+            ValueError: the statement does not only read, or the arguments do not go together.
         """
+        super().__post_init__()
         word = self._first_word()
         if word not in _READING | _REFUSED_BY_SERVER:
             raise ValueError(f"query may not start with {word!r}: pg_query only reads")

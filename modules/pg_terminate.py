@@ -147,6 +147,10 @@ class PgTerminate(PostgresLogin, Action[Sessions], frozen=True, kw_only=True):
         password: the role's; not needed where the server trusts the host's account.
         host: a directory with the server's unix socket, or a host name.
         port: the server's.
+        sslmode: how TLS is used with a server that has a name, in libpq's words; `prefer` unless
+            given.
+        ca: a PEM file on the controller with the authorities to trust, for `verify-full` and
+            `verify-ca`.
 
     **Source:** PostgreSQL, "Server Signaling Functions", "pg_stat_activity";
     src/backend/storage/ipc/signalfuncs.c for who may signal whom.
@@ -170,6 +174,7 @@ class PgTerminate(PostgresLogin, Action[Sessions], frozen=True, kw_only=True):
         Raises:
             ValueError: the arguments do not go together.
         """
+        super().__post_init__()
         if all(getattr(self, name) in (None, [], "") for name in FILTERS):
             raise ValueError(f"no filter: give at least one of {', '.join(FILTERS)}")
         if self.mode == "cancel" and (self.idle_for is not None or self._states() != ["active"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,14 @@ from tests.lab.windows import WindowsHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MOST_PROCESSES = 4
+"""Each has servers of its own: more of them are no faster."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, for the tests wait for servers half of their time."""
+    return min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
 
 
 @pytest.fixture(scope="session")

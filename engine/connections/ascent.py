@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from engine.connections.output import Marked
 from engine.errors import BecomeRefused, HostError, LinkLost, Unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.connections.become import Ladder
     from engine.connections.entrance import Channel, Entered, Hear, Login
     from engine.connections.output import Ending
@@ -32,12 +35,31 @@ class Ascent:
         """Open nothing yet."""
         self.login = login
         self.where = login.where
+        self.timers = ladder.timers
         self._ladder = ladder
 
     @property
     def alive(self) -> bool:
         """As in `Entrance`."""
         return self.login.alive
+
+    def attend(self, timeout: float) -> None:
+        """As in `Entrance`."""
+        self.login.attend(timeout)
+
+    def send(self, channel: Channel, data: bytes, deadline: float) -> bool:
+        """As in `Entrance`."""
+        return self.login.send(channel, data, deadline)
+
+    def hurried(self, patience: float) -> Ascent:
+        """As in `Entrance`; the climb itself has all of the time."""
+        return Ascent(self.login.hurried(patience), self._ladder)
+
+    @contextmanager
+    def apart(self) -> Iterator[Ascent]:
+        """As in `Entrance`."""
+        with self.login.apart() as login:
+            yield Ascent(login, self._ladder)
 
     def lost(self) -> LinkLost:
         """As in `Entrance`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -39,33 +40,40 @@ class _Try:
     attempt: Callable[[], list[str]] | None
 
 
-def authenticate(link: Link, settings: Settings, credentials: Credentials, timeout: float) -> None:
+def authenticate(link: Link, settings: Settings, credentials: Credentials, deadline: float) -> None:
     """Log in.
 
     Args:
         link: agreed on keys, its host key accepted.
         settings: the account, and what to offer first.
         credentials: the run's.
-        timeout: seconds for each answer.
+        deadline: monotonic time by which it must be done.
 
     Raises:
-        Unreachable: refused, naming all that was tried.
+        Unreachable: refused, naming all that was tried; or there was no answer.
     """
-    link.auth_timeout = timeout
     tried: list[str] = []
     accepted: list[str] = []
+    refused = False
     for way in _ways(link, settings, credentials):
         if accepted and not _fits(way.method, accepted):
             continue
         tried.append(way.name)
+        link.auth_timeout = max(0.1, deadline - time.monotonic())
         accepted = _attempt(way, accepted, settings, tried)
         if link.is_authenticated():
             return
         if not link.is_active():
-            raise Unreachable(_refusal(settings, tried, "then it ended the connection"))
-    raise Unreachable(
-        _refusal(settings, tried, f"it accepts {', '.join(accepted)}" if accepted else "")
-    )
+            # A server on its way down does so, too; but that has refused nothing before.
+            end = "then it ended the connection"
+            raise Unreachable(_refusal(settings, tried, end), lasting=refused)
+        if time.monotonic() >= deadline:
+            raise Unreachable(
+                f"{_account(settings)}: no answer to the login within {settings.timeout:g} s"
+            )
+        refused = refused or way.attempt is not None
+    end = f"it accepts {', '.join(accepted)}" if accepted else ""
+    raise Unreachable(_refusal(settings, tried, end), lasting=True)
 
 
 def _fits(method: str, accepted: list[str]) -> bool:
@@ -88,8 +96,11 @@ def _attempt(way: _Try, accepted: list[str], settings: Settings, tried: list[str
 
 def _refusal(settings: Settings, tried: list[str], end: str) -> str:
     what = f"tried {', '.join(tried)}" if tried else "there was no key and no password to try"
-    where = f"{settings.user}@{settings.address} port {settings.port}"
-    return f"{where}: login refused: {what}" + (f"; {end}" if end else "")
+    return f"{_account(settings)}: login refused: {what}" + (f"; {end}" if end else "")
+
+
+def _account(settings: Settings) -> str:
+    return f"{settings.user}@{settings.address} port {settings.port}"
 
 
 def _ways(link: Link, settings: Settings, credentials: Credentials) -> Iterator[_Try]:

@@ -231,7 +231,7 @@ class Connection(Protocol):
             Unreachable: there is no link; nothing was sent.
             LinkLost: the link died; it may have run.
             BecomeRefused: the host does not let us act as the account; nothing was run.
-            DeadlineExceeded: the time was over.
+            DeadlineExceeded: the time was over; `Overdue` if the command had begun.
         """
         ...
 
@@ -261,6 +261,12 @@ class Connection(Protocol):
         For clients that want a path and not a socket (libpq, the Docker SDK). It dials once
         eagerly, so that the caller hears the true reason, and hands that socket to the first
         accept. The path ends in `/.s.PGSQL.5432`, libpq's name for a socket; others don't mind.
+
+        Args:
+            address: where to.
+            timeout: seconds for the connect, and for all that goes through it: then its streams
+                end, whatever their clients wait for.
+            become: as another account; a TCP address is the same for all of them.
 
         Raises:
             As `dial`.

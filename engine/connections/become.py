@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, get_args
 
 from engine.connections.base import Become, BecomeMethod
 from engine.connections.methods import NeedsTerminal, PasswordRefused, PasswordUnanswered
+from engine.connections.timers import Timers
 from engine.errors import BecomeRefused, DeadlineExceeded
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ class Ladder:
     def __init__(self, become: Become, password: _Password | None = None) -> None:
         """Nobody has tried yet."""
         self.become = become
+        self.timers = Timers()
+        """Of the account's commands."""
         self._password = password or _Password()
         self._proven = False
         self._terminal = False
@@ -196,3 +199,8 @@ class Ladders:
                 password = self._passwords.setdefault(key, _Password())
                 self._ladders[become] = Ladder(become, password)
             return self._ladders[become]
+
+    def known(self) -> list[Ladder]:
+        """Those that were asked for so far."""
+        with self._lock:
+            return list(self._ladders.values())

@@ -5,23 +5,27 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from engine.connections import shells
-from engine.connections.base import Argv, Finished, Script
-from engine.connections.entrance import exit_status, send
-from engine.connections.output import LINGER, Marked, Outputs
-from engine.errors import DeadlineExceeded, HostError
+from engine.connections.ending import Leader
+from engine.connections.entrance import exit_status
+from engine.connections.output import Marked, Outputs
+from engine.connections.underway import UnderWay
+from engine.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from engine.connections.base import Argv, Finished, Script
     from engine.connections.entrance import Channel, Entrance
     from engine.connections.session import Shell
 
-KILL_TIME = 5.0
-"""Seconds to wait for the word that an overdue command was ended."""
+_PATIENCE = 1.5
+"""Seconds for a host to show that it answers, before an overdue command is given up."""
+
+WORK = 5.0
+"""Seconds for an errand, on a host that does."""
 
 
 class RemoteCommand:
@@ -31,8 +35,9 @@ class RemoteCommand:
         sessions: of the account that it runs as.
         outputs: takes what it writes.
         marker: what its streams begin with, if not with one made here.
-        end_all: ends what it has started on the host, and says whether that is known to be gone;
-            None for its process group.
+        end_all: ends what it has started on the host, in a session of its own, and says whether
+            that is known to be gone; None where its first process tells what that is.
+        ours: it is an errand of ours, which nothing ends but its own session.
     """
 
     def __init__(
@@ -41,17 +46,19 @@ class RemoteCommand:
         outputs: Outputs | None = None,
         *,
         marker: str = "",
-        end_all: Callable[[], bool] | None = None,
+        end_all: Callable[[Entrance], bool] | None = None,
+        ours: bool = False,
     ) -> None:
         """Nothing is sent yet."""
         self._sessions = sessions
         self._outputs = outputs or Outputs()
         self._marker = marker or secrets.token_hex(12)
-        self._end_all = end_all or (lambda: end_group(self._sessions, self._pid))
-        self._heard = threading.Event()
+        self._end_all = end_all
+        self._ours = ours
         self._group: int | None = None
         self._stdout = Marked(self._marker, self._outputs.stdout)
         self._stderr = Marked(self._marker, self._outputs.stderr)
+        self._under_way: UnderWay | None = None
 
     def run(self, command: Argv | Script, stdin: bytes, timeout: float) -> Finished:
         """Run a command through the host's `sh`, whatever the account's own shell is.
@@ -59,7 +66,7 @@ class RemoteCommand:
         Raises:
             Unreachable: the link is gone; nothing was sent.
             LinkLost: it died on the way.
-            DeadlineExceeded: the time was over; the command's process group was ended.
+            DeadlineExceeded: the time was over; `Overdue` if it had begun.
             HostError: the server runs no command for us.
         """
         data = shells.on_stdin(shells.program(command), stdin, self._marker)
@@ -67,44 +74,61 @@ class RemoteCommand:
 
     def run_line(self, line: str, stdin: bytes, timeout: float) -> Finished:
         """Run a line of the account's own shell. Raises as `run`."""
-        started = time.monotonic()
-        deadline = started + timeout
-        entered = self._sessions.enter(self._stdout, self._stderr, deadline, line=line)
-        channel, self._group = entered.channel, entered.group
-        try:
-            in_time = self._send(channel, stdin, deadline) and self._await(
-                channel, entered.ended, deadline
+        under_way = UnderWay(
+            self._sessions,
+            lambda: self._leader,
+            timeout,
+            None if self._ours else errand,
+            self._end_all,
+        )
+        with under_way:
+            entered = self._sessions.enter(
+                self._stdout, self._stderr, under_way.deadline, line=line
             )
-            if not in_time:
-                raise overdue(self._outputs, timeout, ended=self._end_all())
-            status = status_of(channel, self._sessions)
-        finally:
-            self._heard.set()
-            channel.close()
-        return finished(status, self._outputs, started)
+            channel, self._group = entered.channel, entered.group
+            self._under_way = under_way
+            try:
+                if not (self._send(channel, stdin) and self._await(channel, entered.ended)):
+                    raise under_way.overdue(self._outputs)
+                return under_way.finished(status_of(channel, self._sessions), self._outputs)
+            finally:
+                channel.close()
 
-    def _send(self, channel: Channel, data: bytes, deadline: float) -> bool:
-        if not send(channel, data, deadline):
+    def _send(self, channel: Channel, data: bytes) -> bool:
+        assert self._under_way is not None
+        if not self._sessions.send(channel, data, self._under_way.deadline):
             return False
         with contextlib.suppress(OSError):
             channel.shutdown_write()
         return True
 
-    def _await(self, channel: Channel, ended: threading.Event, deadline: float) -> bool:
+    def _await(self, channel: Channel, ended: threading.Event) -> bool:
         """Whether the command ended in time; its output is complete then, or nobody writes more."""
-        if not channel.status_event.wait(max(0.0, deadline - time.monotonic())):
+        assert self._under_way is not None
+        if not self._under_way.wait(channel.status_event):
             return False
-        self._outputs.grew_quiet(ended, deadline)
+        self._outputs.grew_quiet(ended, self._under_way.deadline)
         return True
 
     @property
-    def _pid(self) -> int | None:
-        return self._group or self._stdout.pid or self._stderr.pid
+    def _leader(self) -> Leader | None:
+        pid = self._stdout.pid or self._stderr.pid
+        return Leader(pid, self._group) if pid else None
 
     def end(self) -> None:
         """End the command from another thread, and wait a moment until `run` has heard of it."""
-        if self._end_all():
-            self._heard.wait(LINGER)
+        if self._under_way is not None:
+            self._under_way.end()
+
+
+def errand(sessions: Entrance, script: Script) -> Finished:
+    """Run a script of ours in a session of its own. Raises as `RemoteCommand.run`."""
+    return RemoteCommand(sessions.hurried(_PATIENCE), ours=True).run(script, b"", WORK)
+
+
+def errand_line(sessions: Entrance, line: str) -> Finished:
+    """The same with a line of the account's own shell."""
+    return RemoteCommand(sessions.hurried(_PATIENCE), ours=True).run_line(line, b"", WORK)
 
 
 def status_of(channel: Channel, sessions: Entrance) -> int:
@@ -122,21 +146,6 @@ def status_of(channel: Channel, sessions: Entrance) -> int:
     raise sessions.lost()
 
 
-def finished(status: int, outputs: Outputs, started: float) -> Finished:
-    """A command's end, `started` being the monotonic time of its start."""
-    seconds = time.monotonic() - started
-    return Finished(status, outputs.stdout.output(), outputs.stderr.output(), seconds)
-
-
-def overdue(outputs: Outputs, timeout: float, *, ended: bool) -> DeadlineExceeded:
-    """The error of a command whose time was over; it says what is known of it."""
-    outcome = "it was ended" if ended else "whether it has ended is not known"
-    return DeadlineExceeded(
-        f"not done within {round(timeout, 2):g} s; {outcome}",
-        {"stdout": outputs.stdout.output().text, "stderr": outputs.stderr.output().text},
-    )
-
-
 def end_each(running: Sequence[RemoteCommand | Shell]) -> None:
     """End commands from another thread, all at once, and wait until that is done."""
     ending = [threading.Thread(target=remote.end) for remote in running]
@@ -144,14 +153,3 @@ def end_each(running: Sequence[RemoteCommand | Shell]) -> None:
         thread.start()
     for thread in ending:
         thread.join()
-
-
-def end_group(sessions: Entrance, pid: int | None) -> bool:
-    """End a process group on the host, by its leader; whether it is known to have ended."""
-    # By another channel: RFC 4254's `signal` request is refused for root logins.
-    if pid is None:
-        return False
-    with contextlib.suppress(HostError):
-        script = Script(shells.KILL, (str(pid),))
-        return RemoteCommand(sessions).run(script, b"", KILL_TIME).status == 0
-    return False

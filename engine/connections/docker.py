@@ -7,10 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import docker
+import requests
 from docker.errors import DockerException
 from docker.transport import UnixHTTPAdapter
 
 from engine.connections.base import Pipe, Unix
+from engine.connections.patience import Patience
 from engine.errors import DialRefused
 
 if TYPE_CHECKING:
@@ -27,11 +29,15 @@ def open_client(connection: Connection, socket: str, *, timeout: float) -> docke
     Args:
         connection: of the host.
         socket: the engine's, as the host sees it; the usual one is a Windows host's usual pipe.
-        timeout: seconds for each request.
+        timeout: seconds for all that is done with it: a request that is under way then raises
+            DeadlineExceeded, one that its link dies under LinkLost.
 
     Raises:
         DialRefused: there is no engine at that socket, or no right to it.
+        DeadlineExceeded: it did not answer in time.
+        LinkLost: the link died.
     """
+    patience = Patience(connection, timeout, f"Docker at {socket}")
     forward = connection.forward(_address(connection, socket), timeout=timeout)
     path = forward.__enter__()
     seconds = math.ceil(timeout)
@@ -39,13 +45,14 @@ def open_client(connection: Connection, socket: str, *, timeout: float) -> docke
         client = docker.DockerClient(base_url=f"unix://{path}", version="auto", timeout=seconds)
     except DockerException as error:
         forward.__exit__(None, None, None)
-        raise DialRefused(f"{socket}: no Docker engine answers there: {error}") from error
+        refused = DialRefused(f"{socket}: no Docker engine answers there: {error}")
+        raise patience.cut() or refused from error
     except BaseException:
         forward.__exit__(None, None, None)
         raise
     client.api.trust_env = False  # the controller's proxies and .netrc are not the host's
     client.api.get_adapter("http+docker://").close()
-    client.api.mount("http+docker://", _OnePool(path, seconds, forward))
+    client.api.mount("http+docker://", _OnePool(path, patience, forward))
     return client
 
 
@@ -61,9 +68,23 @@ def _address(connection: Connection, socket: str) -> Address:
 class _OnePool(UnixHTTPAdapter):
     """One pool for all requests; the SDK's own has one for each URL, and parks a stream in each."""
 
-    def __init__(self, path: str, timeout: int, forward: AbstractContextManager[str]) -> None:
-        super().__init__(f"http+unix://{path}", timeout=timeout)
+    def __init__(self, path: str, patience: Patience, forward: AbstractContextManager[str]) -> None:
+        super().__init__(f"http+unix://{path}", timeout=math.ceil(patience.left))
+        self._patience = patience
         self._forward: AbstractContextManager[str] | None = forward
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
+        """As in requests, which counts the time of each request anew."""
+        if over := self._patience.cut():
+            raise over
+        options["timeout"] = self._patience.left
+        try:
+            response = super().send(request, *args, **options)
+            if not options.get("stream"):
+                _ = response.content  # read here, where the reason of an early end is known
+        except requests.RequestException as error:
+            raise self._patience.cut() or error from error
+        return response
 
     def get_connection(self, url: str | bytes, proxies: Any = None) -> Any:
         del url

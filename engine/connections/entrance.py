@@ -12,13 +12,16 @@ from engine.errors import HostError, LinkLost
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from engine.connections.output import Ending
+    from engine.connections.timers import Timers
 
     Hear = Callable[[Callable[[int], bytes], Ending], object]
     """Reads a session's stdout with what receives so many bytes, and feeds it on."""
 
-_CHUNK = 1024 * 1024
+CHUNK = 64 * 1024
+"""Bytes between two looks at the clock."""
 
 
 class SessionRefused(HostError):
@@ -48,6 +51,10 @@ class Channel(Protocol):
 
     def settimeout(self, timeout: float | None, /) -> None:
         """Seconds that what follows may take."""
+        ...
+
+    def send(self, data: bytes, /) -> int:
+        """As much as it takes; how much that is."""
         ...
 
     def sendall(self, data: bytes, /) -> None:
@@ -92,6 +99,9 @@ class Entrance(Protocol):
     where: str
     """`user@address`, for messages."""
 
+    timers: Timers
+    """Of the account's commands on this host, whichever link they were begun over."""
+
     @property
     def alive(self) -> bool:
         """Whether the host can still be reached, as far as is known."""
@@ -123,6 +133,32 @@ class Entrance(Protocol):
         """
         ...
 
+    def attend(self, timeout: float) -> None:
+        """Make sure that the host is there, where there is reason to doubt it.
+
+        Raises:
+            Unreachable: the link is gone; nothing was sent.
+            DeadlineExceeded: the host did not answer within `timeout` seconds.
+        """
+        ...
+
+    def send(self, channel: Channel, data: bytes, deadline: float) -> bool:
+        """As the function of this name, on a host that may stand still."""
+        ...
+
+    def hurried(self, patience: float) -> Entrance:
+        """The same, but that the server has so many seconds at most to open a session."""
+        ...
+
+    def apart(self) -> AbstractContextManager[Entrance]:
+        """Another one for the account, for what must be done where this one has no session left.
+
+        Raises:
+            SessionRefused: there is none.
+            Unreachable: it cannot be opened.
+        """
+        ...
+
     def lost(self) -> LinkLost:
         """The error of a command that the link died under."""
         ...
@@ -139,6 +175,14 @@ class Login(Entrance, Protocol):
         """Whether it has ended because the link did, or we wanted it to."""
         ...
 
+    def hurried(self, patience: float) -> Login:
+        """As in `Entrance`."""
+        ...
+
+    def apart(self) -> AbstractContextManager[Login]:
+        """As in `Entrance`."""
+        ...
+
 
 def time_left(deadline: float) -> float:
     """Seconds until then, on the monotonic clock; at least a few milliseconds to fail in."""
@@ -152,14 +196,14 @@ def send(channel: Channel, data: bytes, deadline: float) -> bool:
         Whether there was time for it.
     """
     try:
-        for start in range(0, len(data), _CHUNK):
+        for start in range(0, len(data), CHUNK):
             channel.settimeout(time_left(deadline))
-            channel.sendall(data[start : start + _CHUNK])
+            channel.sendall(data[start : start + CHUNK])
     except TimeoutError:
         return False
     except OSError:
         pass  # it ended without reading all of it, or the link did
-    return True
+    return time.monotonic() < deadline
 
 
 def exit_status(channel: Channel) -> int | None:

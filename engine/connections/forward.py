@@ -32,13 +32,17 @@ class Forward:
     """A context: while it lasts, its path leads to the other end.
 
     Args:
-        dial: opens one stream to the address, and says why it cannot.
+        dial: opens one stream to the address within so many seconds, and says why it cannot.
+        timeout: seconds for all of it. A client's own patience counts from each of its requests
+            anew, or has no end: at the deadline its streams do.
     """
 
-    def __init__(self, dial: Callable[[], End]) -> None:
+    def __init__(self, dial: Callable[[float], End], timeout: float) -> None:
         """Nothing is opened before the context is entered."""
         self._dial = dial
+        self._timeout = timeout
         self._streams: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._over = threading.Event()
 
     def __enter__(self) -> str:
         """Dial once, so that the caller hears the true reason, then listen.
@@ -46,7 +50,8 @@ class Forward:
         Returns:
             The socket's path.
         """
-        self._first: End | None = self._dial()
+        self._ends = time.monotonic() + self._timeout
+        self._first: End | None = self._dial(self._timeout)
         try:
             path = self._listen()
         except OSError as error:
@@ -84,12 +89,17 @@ class Forward:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(1.0)
+        self._end_streams()
+        self._remove()
+
+    def _end_streams(self) -> None:
+        self._over.set()
         for stream in list(self._streams):
             with contextlib.suppress(OSError):
                 stream.shutdown(socket.SHUT_RDWR)
-        if self._first is not None:
-            self._first.close()
-        self._remove()
+        first, self._first = self._first, None
+        if first is not None:
+            first.close()
 
     def _remove(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -99,9 +109,17 @@ class Forward:
     def _accept(self) -> None:
         while True:
             try:
+                self._listener.settimeout(self._left())
                 accepted, _ = self._listener.accept()
+            except TimeoutError:
+                self._listener.close()
+                self._end_streams()
+                return
             except OSError:
                 return  # closed: the context is over
+            if not self._may_enter(accepted):
+                accepted.close()
+                continue
             far, self._first = self._first, None
             if far is not None:
                 self._join(accepted, far)
@@ -109,9 +127,17 @@ class Forward:
                 # Dialled apart, so that one slow answer does not hold up the next client.
                 threading.Thread(target=self._dial_for, args=(accepted,), daemon=True).start()
 
+    def _may_enter(self, accepted: socket.socket) -> bool:
+        """Whether it is a client of ours; the directory lets nobody else in."""
+        del accepted
+        return True
+
+    def _left(self) -> float:
+        return max(0.001, self._ends - time.monotonic())
+
     def _dial_for(self, accepted: socket.socket) -> None:
         try:
-            far = self._dial()
+            far = self._dial(self._left())
         except HostError:
             accepted.close()  # the client sees a closed connection; the reason was heard at first
         else:
@@ -120,6 +146,8 @@ class Forward:
     def _join(self, accepted: socket.socket, far: End) -> None:
         self._streams.add(accepted)
         join(accepted, far)
+        if self._over.is_set():  # in the meantime
+            self._end_streams()
 
 
 def unix_socket() -> socket.socket:

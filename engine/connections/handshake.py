@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.connections.authentication import authenticate
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from engine.connections.settings import Settings
 
 _ATTEMPTS = 4
-"""A server over its MaxStartups drops some connections before it says who it is."""
+"""A server over its MaxStartups drops some connections before it says who it is. One that says why
+it does so is asked again until the time for the connect is over."""
+
+_LONGEST = 3
+"""How often the pause between two attempts is doubled."""
 
 
 def connect(settings: Settings, credentials: Credentials, reach: Reach | None = None) -> Link:
@@ -43,7 +48,7 @@ def connect(settings: Settings, credentials: Credentials, reach: Reach | None = 
         key = HostKey(shown.get_name(), shown.asbytes())
         known = credentials.known_hosts(settings.known_hosts)
         known.check(server(settings), key)
-        authenticate(link, settings, credentials, _remaining(settings, deadline))
+        authenticate(link, settings, credentials, deadline)
     except BaseException:
         link.close()
         raise
@@ -65,7 +70,8 @@ def _jump(settings: Settings, reach: Reach | None) -> Link | None:
         return reach(settings.jump)
     except Unreachable as error:
         raise Unreachable(
-            f"{where(settings)}: jump host {settings.jump.name}: {error.message}"
+            f"{where(settings)}: jump host {settings.jump.name}: {error.message}",
+            lasting=error.lasting,
         ) from error
 
 
@@ -81,23 +87,70 @@ def _agree(way: Way, credentials: Credentials, deadline: float) -> Link:
     settings = way.settings
     known = credentials.known_hosts(settings.known_hosts)
     kinds = known.kinds(server(settings))
-    for attempt in range(_ATTEMPTS):
+    attempt = 1
+    while True:
         link = Link(way.open(_remaining(settings, deadline)))
-        if not (failure := _negotiate(link, kinds, deadline)):
+        failure = _negotiate(settings, link, kinds, deadline)
+        if failure is None:
             return link
         ended = link.sock.said() if isinstance(link.sock, CommandSocket) else ""
         link.close()
-        pause = random.uniform(0.1, 0.4) * 2**attempt  # noqa: S311 - jitter is no secret
-        if link.remote_version or ended or time.monotonic() + pause > deadline:
-            break
+        if ended:
+            said = f"{where(settings)}: ProxyCommand {settings.proxy_command!r}: {ended}"
+            raise Unreachable(said)
+        pause = random.uniform(0.1, 0.4) * 2 ** min(attempt, _LONGEST)  # noqa: S311 - no secret
+        if not failure.passing(attempt) or time.monotonic() + pause > deadline:
+            raise Unreachable(failure.told(where(settings), attempt))
         time.sleep(pause)
-    if ended:
-        raise Unreachable(f"{where(settings)}: ProxyCommand {settings.proxy_command!r}: {ended}")
-    raise Unreachable(_no_agreement(settings, link, failure))
+        attempt += 1
 
 
-def _negotiate(link: Link, kinds: list[str], deadline: float) -> str:
-    """Empty when keys are agreed on, else what went wrong."""
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What became of an attempt.
+
+    Args:
+        why: in a few words.
+        version: whether the server had said that it is one.
+        silent: it has said nothing, and did not hang up either.
+        heard: what it said instead.
+    """
+
+    why: str
+    version: bool
+    silent: bool
+    heard: str
+
+    @property
+    def full(self) -> bool:
+        """Whether it is an sshd over its MaxStartups, of a version that says so."""
+        return "MaxStartups" in self.heard
+
+    def passing(self, attempt: int) -> bool:
+        """Whether another attempt may fare better: nothing but the connection was made so far."""
+        if self.full:
+            return True
+        return attempt < _ATTEMPTS and not (self.version or self.silent or self.heard)
+
+    def told(self, where: str, attempts: int) -> str:
+        """For a tired person."""
+        if self.version:
+            return f"{where}: the SSH handshake failed: {self.why}"
+        if self.full:
+            return (
+                f"{where}: its sshd takes no more logins at once (MaxStartups), "
+                f"{attempts} attempts were turned away"
+            )
+        what = f"it {self.why} (is it the right port? is its sshd overloaded?)"
+        if self.heard:
+            what = f"it says {self.heard!r} (is it the right port?)"
+        return f"{where} accepts connections but does not answer as an SSH server: {what}"
+
+
+def _negotiate(
+    settings: Settings, link: Link, kinds: list[str], deadline: float
+) -> _Failure | None:
+    """None when keys are agreed on, else what went wrong."""
     done = threading.Event()
     try:
         _prefer(link, kinds)
@@ -107,17 +160,16 @@ def _negotiate(link: Link, kinds: list[str], deadline: float) -> str:
         link.close()
         raise
     if link.is_active() and link.initial_kex_done:
-        return ""
-    return str(link.get_exception() or "") or "it hung up, or did not answer in time"
-
-
-def _no_agreement(settings: Settings, link: Link, failure: str) -> str:
-    if link.remote_version:
-        return f"{where(settings)}: the SSH handshake failed: {failure}"
-    return (
-        f"{where(settings)} accepts connections but does not answer as an SSH server "
-        f"(is it the right port? is its sshd overloaded?)"
-    )
+        return None
+    version = bool(link.remote_version)
+    first = getattr(link.sock, "first", b"").decode("ascii", "replace").splitlines()
+    heard = first[0] if first and not version else ""
+    if link.is_active():
+        what = "gives no answer" if version else "says nothing"
+        return _Failure(f"{what} within {settings.timeout:g} s", version, not version, heard)
+    hung_up = "it hung up" if version else "hangs up"
+    said = str(link.get_exception() or "") if version else ""
+    return _Failure(said or hung_up, version, False, heard)
 
 
 def _prefer(link: paramiko.Transport, kinds: list[str]) -> None:

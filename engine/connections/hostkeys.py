@@ -107,7 +107,7 @@ class KnownHosts:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise Unreachable(f"known hosts: {path}: {error.strerror}") from error
+                raise Unreachable(f"known hosts: {path}: {error.strerror}", lasting=True) from error
             for number, line in enumerate(text.splitlines(), 1):
                 self._add(line.split(), path, number)
 
@@ -168,15 +168,16 @@ class KnownHosts:
         for line in same:
             if line.marker == _REVOKED:
                 raise Unreachable(
-                    f"{server}: its host key is marked as revoked in {line.path}:{line.number}"
+                    f"{server}: its host key is marked as revoked in {line.path}:{line.number}",
+                    lasting=True,
                 )
         if same:
             return
         for line in lines:
             if not line.marker:
-                raise Unreachable(_changed(server, shown, line))
+                raise Unreachable(_changed(server, shown, line), lasting=True)
         authorities = [line for line in lines if line.marker == _AUTHORITY]
-        raise Unreachable(_unknown(server, shown, self.paths, authorities))
+        raise Unreachable(_unknown(server, shown, self.paths, authorities), lasting=True)
 
 
 def _matches(name: str, patterns: list[str]) -> bool:

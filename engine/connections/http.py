@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 import httpx
 
-from engine.connections.base import Tcp
+from engine.connections.base import Tcp, shown
+from engine.connections.patience import Patience
 from engine.connections.tls import client_context
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from engine.connections.base import Connection
 
@@ -33,7 +34,7 @@ def open_client(
     """A client on a host's own network.
 
     What the link says of itself is raised as it is: `DialRefused`, `DeadlineExceeded`,
-    `Unreachable`. All else is httpx's.
+    `Unreachable`, `LinkLost`. All else is httpx's.
 
     Args:
         connection: of the host.
@@ -140,24 +141,30 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - httpcore's signature
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - it may be no TCP socket here
     ) -> httpcore.NetworkStream:
-        with _as_httpcore(httpcore.ConnectTimeout, httpcore.ConnectError):
+        address = Tcp(host, port)
+        try:
             left = _left(self._ends, timeout)
-        return _Stream(self._connection.dial(Tcp(host, port), timeout=left), self._ends)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        patience = Patience(self._connection, left, shown(address))
+        return _Stream(self._connection.dial(address, timeout=left), self._ends, patience)
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, dialled: socket.socket, ends: float) -> None:
+    def __init__(self, dialled: socket.socket, ends: float, patience: Patience) -> None:
         self._socket = dialled
         self._ends = ends
+        self._patience = patience
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with _as_httpcore(httpcore.ReadTimeout, httpcore.ReadError):
-            self._socket.settimeout(_left(self._ends, timeout))
-            return self._socket.recv(max_bytes)
+        with self._step(httpcore.ReadTimeout, httpcore.ReadError, timeout):
+            data = self._socket.recv(max_bytes)
+            if not data:
+                self._check_link()
+            return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        with _as_httpcore(httpcore.WriteTimeout, httpcore.WriteError):
-            self._socket.settimeout(_left(self._ends, timeout))
+        with self._step(httpcore.WriteTimeout, httpcore.WriteError, timeout):
             self._socket.sendall(buffer)
 
     def close(self) -> None:
@@ -169,10 +176,36 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        with _as_httpcore(httpcore.ConnectTimeout, httpcore.ConnectError, self.close):
+        try:
+            with self._step(httpcore.ConnectTimeout, httpcore.ConnectError, timeout):
+                secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+        except BaseException:
+            self.close()
+            raise
+        return _Stream(secured, self._ends, self._patience)
+
+    @contextlib.contextmanager
+    def _step(
+        self, late: type[Exception], failed: type[Exception], timeout: float | None
+    ) -> Iterator[None]:
+        """One of httpcore's steps, with its words for what can go wrong."""
+        try:
             self._socket.settimeout(_left(self._ends, timeout))
-            secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
-            return _Stream(secured, self._ends)
+            yield
+        except TimeoutError as error:
+            raise late(str(error)) from error
+        except OSError as error:
+            self._check_link()
+            raise failed(str(error)) from error
+
+    def _check_link(self) -> None:
+        """Tell a server's end from the link's.
+
+        Raises:
+            LinkLost: it was the link's.
+        """
+        if lost := self._patience.lost():
+            raise lost
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":  # a kept connection that is readable was closed by the server
@@ -203,15 +236,3 @@ def _readable(dialled: socket.socket) -> bool:
     poll = select.poll()
     poll.register(dialled, select.POLLIN)
     return bool(poll.poll(0))
-
-
-@contextlib.contextmanager
-def _as_httpcore(
-    late: type[Exception], failed: type[Exception], clean_up: Callable[[], None] | None = None
-) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if clean_up:
-            clean_up()
-        raise (late if isinstance(error, TimeoutError) else failed)(str(error)) from error

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.connections.become import Ladders
 from engine.connections.credentials import Credentials
-from engine.errors import Unreachable
+from engine.connections.kept import Kept
+from engine.connections.timers import Timers
+from engine.errors import Overdue, Unreachable
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator, Mapping
 
     from engine.connections.base import (
         Address,
@@ -29,8 +34,16 @@ if TYPE_CHECKING:
     from engine.connections.proxies import JumpHosts, Reach
     from engine.connections.settings import Settings
 
+R = TypeVar("R")
+
 HANDSHAKES = 32
 """How many connects may be under way at once: more overflow servers' listen queues."""
+
+ENDPOINT = 6
+"""How many of them to the same server: sshd begins to drop logins at ten (MaxStartups)."""
+
+_SOON = 5.0
+"""Seconds for one more link to a host that let us in before."""
 
 
 class Links:
@@ -46,7 +59,12 @@ class Links:
         self._settings = [one for one in settings.values() if one.kind == "ssh"]
         self._jump_hosts = _jump_hosts(self._settings, self._credentials)
         self._handshakes = threading.Semaphore(HANDSHAKES)
-        self._links = {host: LazyConnection(self._opener(one)) for host, one in settings.items()}
+        self._endpoints: defaultdict[object, threading.Semaphore] = defaultdict(
+            lambda: threading.Semaphore(ENDPOINT)
+        )
+        self._links = {
+            host: LazyConnection(self._opener(one), one.address) for host, one in settings.items()
+        }
 
     def get(self, host: str) -> Connection:
         """A host's connection; cheap: it connects when it is first used."""
@@ -75,12 +93,14 @@ class Links:
             self._jump_hosts.close()
 
     def _opener(self, settings: Settings) -> Callable[[], Connection]:
-        ladders = Ladders()
+        ladders, timers = Ladders(), Timers()
+        endpoint = (settings.address, settings.port, settings.proxy_command, settings.way)
+        at_once = self._endpoints[endpoint]
 
         def open_() -> Connection:
-            with self._handshakes:
+            with at_once, self._handshakes:
                 reach = self._jump_hosts.link if self._jump_hosts else None
-                return _open(settings, self._credentials, reach, ladders)
+                return _open(settings, self._credentials, reach, ladders, timers)
 
         return open_
 
@@ -94,7 +114,11 @@ def _jump_hosts(settings: list[Settings], credentials: Credentials) -> JumpHosts
 
 
 def _open(
-    settings: Settings, credentials: Credentials, reach: Reach | None, ladders: Ladders
+    settings: Settings,
+    credentials: Credentials,
+    reach: Reach | None,
+    ladders: Ladders,
+    timers: Timers,
 ) -> Connection:
     if settings.kind == "local":
         from engine.connections.local import LocalConnection
@@ -104,53 +128,64 @@ def _open(
     from engine.connections.ssh import SshConnection
 
     link = connect(settings, credentials, reach)
-    where = f"{settings.user}@{settings.address}"
-    return SshConnection(link, where, ladders, settings.shell)
+    soon = replace(settings, timeout=min(settings.timeout, _SOON))
+    return SshConnection(
+        link,
+        f"{settings.user}@{settings.address}",
+        ladders,
+        settings.shell,
+        another=partial(connect, soon, credentials, reach),
+        timers=timers,
+    )
 
 
 class LazyConnection:
     """A `Connection` that connects at first use; several threads wait for the one attempt.
 
-    A failed attempt is remembered: nobody waits for the same dead host twice. A link that died is
-    opened anew for the next use, since what is about to be sent has never been sent.
+    A link that died is opened anew for the next use, since what is about to be sent has never
+    been sent. That it had died may be found only then.
     """
 
-    def __init__(self, open_: Callable[[], Connection]) -> None:
-        """Keep how to open it."""
-        self._open = open_
-        self._lock = threading.Lock()
-        self._opened: Connection | None = None
-        self._failure: str | None = None
+    def __init__(self, open_: Callable[[], Connection], name: str = "") -> None:
+        """Keep how to open it.
 
-    def _get(self) -> Connection:
-        with self._lock:
-            if self._failure is None and (self._opened is None or not self._opened.alive):
-                self._renew()
-            if self._failure is not None:
-                raise Unreachable(self._failure)
-            assert self._opened is not None
-            return self._opened
+        Args:
+            open_: connects, or raises `Unreachable`.
+            name: of the host, for messages.
+        """
+        self._kept = Kept(name, open_, lambda one: one.alive, lambda one: one.close())
 
-    def _renew(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
+    def _use(self, timeout: float, work: Callable[[Connection, float], R]) -> R:
+        """Do some work within so many seconds, the connect among them."""
+        ends = time.monotonic() + timeout
+        interruptions = self._kept.interruptions
+
+        def left() -> float:
+            return max(0.01, ends - time.monotonic())
+
         try:
-            self._opened = self._open()
-        except Unreachable as failure:
-            self._failure = failure.message
-        else:
-            if self._failure is not None:  # the run ended in the meantime
-                self._opened.close()
+            connection = self._kept.get(timeout)
+            try:
+                return work(connection, left())
+            except Unreachable:
+                # What an interruption has cut off is not to be begun again.
+                if connection.alive or self._kept.interruptions != interruptions:
+                    raise
+            return work(self._kept.get(left()), left())
+        except Overdue as error:
+            # Some of the time may have gone into the connect: who asked knows only the whole.
+            raise Overdue(timeout, error.found, gone=error.gone) from error
 
     @property
     def platform(self) -> Platform:
         """As in `Connection`."""
-        return self._get().platform
+        return self._kept.get().platform
 
     @property
     def alive(self) -> bool:
         """As in `Connection`."""
-        return self._opened is None or self._opened.alive
+        opened = self._kept.opened
+        return opened is None or opened.alive
 
     def run(
         self,
@@ -163,42 +198,58 @@ class LazyConnection:
         listener: Listener | None = None,
     ) -> Finished:
         """As in `Connection`."""
-        return self._get().run(
-            command, stdin=stdin, timeout=timeout, keep=keep, become=become, listener=listener
+        return self._use(
+            timeout,
+            lambda connection, left: connection.run(
+                command, stdin=stdin, timeout=left, keep=keep, become=become, listener=listener
+            ),
         )
 
     def dial(
         self, address: Address, *, timeout: float, become: Become | None = None
     ) -> socket.socket:
         """As in `Connection`."""
-        return self._get().dial(address, timeout=timeout, become=become)
+        return self._use(
+            timeout,
+            lambda connection, left: connection.dial(address, timeout=left, become=become),
+        )
 
+    @contextlib.contextmanager
     def forward(
         self, address: Address, *, timeout: float, become: Become | None = None
-    ) -> AbstractContextManager[str]:
+    ) -> Iterator[str]:
         """As in `Connection`."""
-        return self._get().forward(address, timeout=timeout, become=become)
+        with contextlib.ExitStack() as open_:
+
+            def enter(connection: Connection, left: float) -> str:
+                return open_.enter_context(connection.forward(address, timeout=left, become=become))
+
+            yield self._use(timeout, enter)
 
     def put(
         self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None
     ) -> None:
         """As in `Connection`."""
-        self._get().put(data, path, mode, timeout=timeout, become=become)
+        self._use(
+            timeout,
+            lambda connection, left: connection.put(data, path, mode, timeout=left, become=become),
+        )
 
     def get(self, path: str, limit: int, *, timeout: float, become: Become | None = None) -> bytes:
         """As in `Connection`."""
-        return self._get().get(path, limit, timeout=timeout, become=become)
+        return self._use(
+            timeout,
+            lambda connection, left: connection.get(path, limit, timeout=left, become=become),
+        )
 
     def interrupt(self) -> None:
         """As in `Connection`."""
-        if self._opened is not None:
-            self._opened.interrupt()
+        self._kept.interrupt()
+        opened = self._kept.opened
+        if opened is not None:
+            opened.interrupt()
 
     def close(self) -> None:
         """As in `Connection`; it is not opened again."""
-        # Not under the lock: a connect may be under way, and the run must end now.
-        self._failure = "the run has ended"
-        opened = self._opened
-        if opened is not None:
-            with contextlib.suppress(OSError):
-                opened.close()
+        with contextlib.suppress(OSError):
+            self._kept.close()

@@ -153,7 +153,7 @@ class LocalConnection:
         self, address: Address, *, timeout: float, become: Become | None = None
     ) -> AbstractContextManager[str]:
         """As in `Connection`."""
-        return Forward(lambda: self.dial(address, timeout=timeout, become=become))
+        return Forward(lambda left: self.dial(address, timeout=left, become=become), timeout)
 
     def put(
         self, data: bytes, path: str, mode: int, *, timeout: float, become: Become | None = None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import threading
 import time
 from typing import IO, TYPE_CHECKING, Any
 
+from engine.connections import ending
 from engine.connections.base import Finished
 from engine.connections.output import LINGER
-from engine.errors import DeadlineExceeded
+from engine.errors import Overdue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from engine.connections.output import Keeper, Outputs
 
-GRACE = 1.0
-"""Seconds between TERM and KILL."""
+_REAPED = 1.0
+"""Seconds until the kernel has told us of a process that was ended."""
 
 _CHUNK = 64 * 1024
 
@@ -98,9 +98,9 @@ class Process:
         deadline = self._started + timeout
         readers = self._pump()
         if not self._ended.wait(max(0.0, deadline - time.monotonic())):
-            self._kill()
+            gone = self._kill()
             found = {"stdout": self.stdout.output().text, "stderr": self.stderr.output().text}
-            raise DeadlineExceeded(f"not done within {round(timeout, 2):g} s; it was ended", found)
+            raise Overdue(timeout, found, gone=gone)
         # A child that it left behind may hold the output open, and then still write to it unread.
         linger = min(deadline, time.monotonic() + LINGER)
         for reader in readers:
@@ -117,27 +117,25 @@ class Process:
         if not self._ended.is_set():
             self._kill()
 
-    def _kill(self) -> None:
+    def _kill(self) -> bool:
+        """Whether all of it is known to have ended."""
         if not hasattr(os, "killpg"):
-            self._kill_tree()
-            return
-        group = self._process.pid
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGTERM)
-            until = time.monotonic() + GRACE
-            while time.monotonic() < until:
-                os.killpg(group, 0)  # raises when the last of the group is gone
-                time.sleep(0.02)
-            os.killpg(group, signal.SIGKILL)
-        self._ended.wait(GRACE)
+            gone = self._kill_tree()
+        else:
+            script = ending.Leader(self._process.pid).end
+            argv = ["/bin/sh", "-c", script.text, "sh", *script.args]
+            gone = subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode == 0
+        return self._ended.wait(_REAPED) and gone
 
-    def _kill_tree(self) -> None:
+    def _kill_tree(self) -> bool:
         """On Windows: all that it has started, by `taskkill`, which is where Windows is."""
         argv = ["taskkill", "/F", "/T", "/PID", str(self._process.pid)]
+        gone = False
         with contextlib.suppress(OSError):
-            subprocess.run(argv, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+            done = subprocess.run(argv, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+            gone = done.returncode == 0
         self._process.kill()
-        self._ended.wait(GRACE)
+        return gone
 
 
 def start(target: object, *arguments: object) -> threading.Thread:

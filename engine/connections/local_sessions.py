@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -11,10 +12,13 @@ import weakref
 from typing import TYPE_CHECKING
 
 from engine.connections import shells
-from engine.connections.entrance import Entered
+from engine.connections.entrance import Entered, send
+from engine.connections.timers import Timers
 from engine.errors import LinkLost
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.connections.entrance import Channel, Hear
     from engine.connections.output import Ending
 
@@ -32,6 +36,7 @@ class LocalSessions:
 
     def __init__(self) -> None:
         """Open nothing yet."""
+        self.timers = Timers()
         self._open: weakref.WeakSet[LocalChannel] = weakref.WeakSet()
         self._cut_off: weakref.WeakSet[LocalChannel] = weakref.WeakSet()
 
@@ -48,12 +53,12 @@ class LocalSessions:
         del deadline
         (theirs_in, ours_in), (out, theirs_out), (err, theirs_err) = (os.pipe() for _ in range(3))
         argv = ("/bin/sh", "-c", line)
-        channel = LocalChannel(argv, (theirs_in, theirs_out, theirs_err), ours_in, out)
+        channel = LocalChannel(argv, (theirs_in, theirs_out, theirs_err), ours_in, out, err)
         self._open.add(channel)
+        threads = [] if channel.errors is None else [channel.errors.into(stderr)]
         if hear is None:
-            threads = [channel.output.into(stdout), _Output(err).into(stderr)]
+            threads.append(channel.output.into(stdout))
         else:
-            threads = [_Output(err).into(stderr)]
             hear(channel.recv, stdout)
         return Entered(channel, _all_ended(threads))
 
@@ -77,6 +82,23 @@ class LocalSessions:
         for channel in list(self._open):
             self._cut_off.add(channel)
             channel.close()
+
+    def attend(self, timeout: float) -> None:
+        """As in `Entrance`: there is no doubt."""
+
+    def send(self, channel: Channel, data: bytes, deadline: float) -> bool:
+        """As in `Entrance`."""
+        return send(channel, data, deadline)
+
+    def hurried(self, patience: float) -> LocalSessions:
+        """As in `Entrance`."""
+        del patience
+        return self
+
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[LocalSessions]:
+        """As in `Login`; none is ever refused here."""
+        yield self
 
     def lost(self) -> LinkLost:
         """As in `Entrance`."""
@@ -113,12 +135,18 @@ class LocalChannel:
         theirs: its stdin, stdout and stderr; closed here.
         ours_in: what it reads is written here.
         ours_out: what it writes is read here.
+        ours_err: and its stderr here, unless it is the same.
     """
 
     event_ready = True
 
     def __init__(
-        self, argv: tuple[str, ...], theirs: tuple[int, int, int], ours_in: int, ours_out: int
+        self,
+        argv: tuple[str, ...],
+        theirs: tuple[int, int, int],
+        ours_in: int,
+        ours_out: int,
+        ours_err: int | None = None,
     ) -> None:
         """Start it, in a session of its own."""
         self.status_event = threading.Event()
@@ -126,6 +154,7 @@ class LocalChannel:
         self.ended_by = 0
         self.closed = False
         self.output = _Output(ours_out)
+        self.errors = None if ours_err is None else _Output(ours_err)
         self._input = ours_in
         self._timeout: float | None = None
         os.set_blocking(ours_in, False)
@@ -149,15 +178,26 @@ class LocalChannel:
         """As in `Channel`."""
         self._timeout = timeout
 
+    def send(self, data: bytes, /) -> int:
+        """As in `Channel`."""
+        return self._write(memoryview(data), self._until())
+
     def sendall(self, data: bytes, /) -> None:
         """As in `Channel`."""
-        until = None if self._timeout is None else time.monotonic() + self._timeout
+        until = self._until()
         rest = memoryview(data)
         while rest:
+            rest = rest[self._write(rest, until) :]
+
+    def _until(self) -> float | None:
+        return None if self._timeout is None else time.monotonic() + self._timeout
+
+    def _write(self, data: memoryview, until: float | None) -> int:
+        while True:
             if self._input < 0:
                 raise BrokenPipeError
             try:
-                rest = rest[os.write(self._input, rest) :]
+                return os.write(self._input, data)
             except BlockingIOError:
                 _await(self._input, select.POLLOUT, until)
 
@@ -182,6 +222,8 @@ class LocalChannel:
         """As in `Channel`."""
         self.closed = True
         self.shutdown(2)
+        if self.errors is not None:
+            self.errors.close()
 
 
 class _Output:
@@ -191,6 +233,7 @@ class _Output:
         self._descriptor = descriptor
         self._closing, self._close = os.pipe()
         self._reading = threading.Lock()
+        self._ending = threading.Lock()
         self._closed = False
 
     def read(self, size: int, timeout: float | None = None) -> bytes:
@@ -222,9 +265,10 @@ class _Output:
 
     def close(self) -> None:
         """End it; whoever writes to it gets SIGPIPE."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._ending:
+            if self._closed:
+                return
+            self._closed = True
         os.close(self._close)  # wakes who reads
         with self._reading:
             os.close(self._descriptor)

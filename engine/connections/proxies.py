@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.connections import quicksocket
-from engine.connections.transport import Link, LinkDown, OpenRefused, OpenTimeout
+from engine.connections.kept import Kept
+from engine.connections.living import LinkDown, OpenTimeout
+from engine.connections.transport import Link, OpenRefused
 from engine.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -183,58 +185,31 @@ class JumpHosts:
         """Open nothing yet."""
         self._credentials = credentials
         self._lock = threading.Lock()
-        self._hosts: dict[Settings, _JumpHost] = {}
+        self._hosts: dict[Settings, Kept[Link]] = {}
 
     def link(self, settings: Settings) -> Link:
         """The link of a jump host; whoever comes second waits for the first.
 
         Raises:
-            Unreachable: why there is none. That is remembered: nobody else waits for it.
+            Unreachable: why there is none.
         """
         from engine.connections.handshake import connect
 
         with self._lock:
-            host = self._hosts.setdefault(settings, _JumpHost())
-        return host.get(lambda: connect(settings, self._credentials, self.link))
+            if settings not in self._hosts:
+                self._hosts[settings] = Kept(
+                    where(settings),
+                    lambda: connect(settings, self._credentials, self.link),
+                    lambda link: link.alive,
+                    Link.close,
+                )
+            host = self._hosts[settings]
+        return host.get()
 
     def close(self) -> None:
         """End all of them."""
         with self._lock:
             hosts = list(self._hosts.values())
         for host in hosts:
-            host.close()
-
-
-class _JumpHost:
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._link: Link | None = None
-        self._failure = ""
-
-    def get(self, connect: Callable[[], Link]) -> Link:
-        with self._lock:
-            if not self._failure and (self._link is None or not self._link.is_active()):
-                self._renew(connect)
-            if self._failure:
-                raise Unreachable(self._failure)
-            assert self._link is not None
-            return self._link
-
-    def _renew(self, connect: Callable[[], Link]) -> None:
-        if self._link is not None:
-            self._link.close()
-        try:
-            self._link = connect()
-        except Unreachable as failure:
-            self._failure = failure.message
-        else:
-            if self._failure:  # the run ended in the meantime
-                self._link.close()
-
-    def close(self) -> None:
-        # Not under the lock: a connect may be under way, and the run must end now.
-        self._failure = "the run has ended"
-        link = self._link
-        if link is not None:
             with contextlib.suppress(OSError):
-                link.close()
+                host.close()

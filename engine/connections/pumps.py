@@ -11,15 +11,23 @@ from typing import Protocol
 _CHUNK = 64 * 1024
 
 
+_LOOK = 5.0
+"""Seconds between two looks whether the client has gone, while the far end takes nothing."""
+
+
 class End(Protocol):
     """What a socket and an SSH channel have in common."""
+
+    def settimeout(self, seconds: float, /) -> None:
+        """Of each `recv` and `send`, which raise TimeoutError then."""
+        ...
 
     def recv(self, size: int, /) -> bytes:
         """The next bytes; none at the stream's end."""
         ...
 
-    def sendall(self, data: bytes, /) -> None:
-        """All of it, or OSError."""
+    def send(self, data: bytes, /) -> int:
+        """As much as it takes; how much that is."""
         ...
 
     def shutdown(self, how: int, /) -> None:
@@ -38,6 +46,7 @@ def join(near: socket.socket, far: End) -> None:
         near: a unix socket whose other end the client has.
         far: what it is to speak with.
     """
+    far.settimeout(_LOOK)
     down = threading.Thread(target=_copy_down, args=(far, near), daemon=True, name="stream down")
     up = threading.Thread(target=_copy_up, args=(near, far, down), daemon=True, name="stream up")
     down.start()
@@ -47,9 +56,9 @@ def join(near: socket.socket, far: End) -> None:
 def _copy_up(near: socket.socket, far: End, down: threading.Thread) -> None:
     with contextlib.suppress(OSError):
         while data := near.recv(_CHUNK):
-            far.sendall(data)
+            _push(data, near, far)
         far.shutdown(socket.SHUT_WR)
-        _await_hang_up(near)
+        _has_hung_up(near, wait=True)
     # Both ends are shut before either is closed: that is what wakes the other thread.
     for end in (far, near):
         with contextlib.suppress(OSError):
@@ -59,17 +68,33 @@ def _copy_up(near: socket.socket, far: End, down: threading.Thread) -> None:
     near.close()
 
 
+def _push(data: bytes, near: socket.socket, far: End) -> None:
+    while data:
+        try:
+            data = data[far.send(data) :]
+        except TimeoutError:
+            if _has_hung_up(near, wait=False):
+                raise
+
+
 def _copy_down(far: End, near: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        while data := far.recv(_CHUNK):
+        while data := _pull(far):
             near.sendall(data)
     with contextlib.suppress(OSError):
         near.shutdown(socket.SHUT_WR)
 
 
-def _await_hang_up(near: socket.socket) -> None:
-    """Return when the client has closed its end, and not only finished writing."""
-    if hasattr(select, "poll"):  # Windows has none: there the first end of file is the last
-        poll = select.poll()
-        poll.register(near, 0)  # an empty mask still reports that both directions are shut
-        poll.poll()
+def _pull(far: End) -> bytes:
+    while True:
+        with contextlib.suppress(TimeoutError):
+            return far.recv(_CHUNK)
+
+
+def _has_hung_up(near: socket.socket, *, wait: bool) -> bool:
+    """Whether the client has closed its end, and not only finished writing."""
+    if not hasattr(select, "poll"):  # Windows has none: there the first end of file is the last
+        return wait
+    poll = select.poll()
+    poll.register(near, 0)  # an empty mask still reports that both directions are shut
+    return bool(poll.poll(None if wait else 0))

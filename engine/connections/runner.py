@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.connections import files
 from engine.connections.ascent import Ascent
 from engine.connections.become import needed
-from engine.connections.command import RemoteCommand, end_each
+from engine.connections.command import RemoteCommand, end_each, errand
+from engine.connections.entrance import time_left
 from engine.connections.output import Outputs
 from engine.connections.pool import Shells
 from engine.connections.session import NoShell
@@ -71,17 +74,27 @@ class Runner:
             entrance: of the account that it runs as.
             ask: as `Shells.run`, which may then raise OnWindows.
         """
+        deadline = time.monotonic() + timeout
+        self._settle()
         if not stdin:
             with contextlib.suppress(NoShell):
-                return self.shells.run(command, outputs, timeout, entrance=entrance, ask=ask)
+                left = time_left(deadline)
+                return self.shells.run(command, outputs, left, entrance=entrance, ask=ask)
         remote = RemoteCommand(entrance, outputs)
         with self._lock:
             self._running.add(remote)
         try:
-            return remote.run(command, stdin, timeout)
+            return remote.run(command, stdin, time_left(deadline))
         finally:
             with self._lock:
                 self._running.discard(remote)
+
+    def _settle(self) -> None:
+        """Tell the host of commands that were cut off from us before, whichever account's."""
+        accounts = (Ascent(self._login, ladder) for ladder in self._ladders.known())
+        entrances: list[Entrance] = [self._login, *accounts]
+        for entrance in entrances:
+            entrance.timers.settle(partial(errand, entrance))
 
     def put(self, data: bytes, path: str, mode: int, timeout: float, entrance: Entrance) -> None:
         """Write a file as the entrance's account; as `Connection.put`."""

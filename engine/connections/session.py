@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from engine.connections import loop, shells
 from engine.connections import platform as platforms
-from engine.connections.command import end_group, finished, overdue, status_of
-from engine.connections.entrance import exit_status, send
-from engine.connections.output import LINGER, Framed, Marked, Outputs
+from engine.connections.command import errand, status_of
+from engine.connections.ending import Leader
+from engine.connections.entrance import exit_status
+from engine.connections.output import Framed, Marked, Outputs
+from engine.connections.underway import UnderWay
 from engine.errors import LinkLost
 
 if TYPE_CHECKING:
@@ -60,7 +61,6 @@ class Shell:
         self._key = secrets.token_hex(_NONCE)
         self._marker = secrets.token_hex(_NONCE)
         self._woken = threading.Event()
-        self._heard = threading.Event()
         self._out = Framed(loop.READY, self._wake)
         self._err = Framed(b"", self._wake)
         self._stdout = Marked(self._marker, self._out, hold=True)
@@ -68,6 +68,7 @@ class Shell:
         self._streams_ended = threading.Event()
         self._channel: Channel | None = None
         self._group: int | None = None
+        self._under_way: UnderWay | None = None
         self._ending = False
         self.usable = True
         """Whether it may be given another command."""
@@ -84,23 +85,21 @@ class Shell:
             LinkLost: the link or the shell died under it.
             DeadlineExceeded: the time was over; the command was ended.
         """
-        started = time.monotonic()
-        deadline = started + timeout
         mark = f"={secrets.token_hex(_NONCE)}"
         data = loop.order(command, self._key, mark)
-        self._heard.clear()
         self.usable = False  # until all has gone well
         try:
-            channel, opening = self._opened(deadline)
-            self._begin(mark.encode(), outputs)
-            in_time = send(channel, opening + data, deadline) and self._await(outputs, deadline)
-            if not in_time:
-                raise overdue(outputs, timeout, ended=end_group(self._sessions, self._pid))
-            return finished(self._status(channel), outputs, started)
+            with UnderWay(self._sessions, lambda: self._leader, timeout, errand) as under_way:
+                channel, opening = self._opened(under_way.deadline)
+                self._begin(mark.encode(), outputs)
+                self._under_way = under_way
+                sent = self._sessions.send(channel, opening + data, under_way.deadline)
+                if not (sent and self._await(outputs)):
+                    raise under_way.overdue(outputs)
+                return under_way.finished(self._status(channel), outputs)
         finally:
             self._out.leave()
             self._err.leave()
-            self._heard.set()
 
     def _opened(self, deadline: float) -> tuple[Channel, bytes]:
         """The channel, and what is to be sent before anything else."""
@@ -127,14 +126,15 @@ class Shell:
         if self._out.end is not None and self._err.end is not None:
             self._woken.set()
 
-    def _await(self, outputs: Outputs, deadline: float) -> bool:
+    def _await(self, outputs: Outputs) -> bool:
         """Whether the command ended in time, or the shell did."""
-        if not self._woken.wait(max(0.0, deadline - time.monotonic())):
+        assert self._under_way is not None
+        if not self._under_way.wait(self._woken):
             return False
         said = self._out.end
         if said is None or self._err.end is None or loop.end(said).last:
             # The shell ends; what its command wrote is on its way, or is still being written.
-            outputs.grew_quiet(self._streams_ended, deadline)
+            outputs.grew_quiet(self._streams_ended, self._under_way.deadline)
         return True
 
     def _status(self, channel: Channel) -> int:
@@ -144,7 +144,7 @@ class Shell:
             self.left = end.last and not self._streams_ended.is_set()
             self.usable = not (end.last or stray)
             return end.status
-        if self._pid is None:
+        if not self.begun:
             self._in_our_place()
             return status_of(channel, self._sessions)
         status = exit_status(channel)
@@ -168,19 +168,20 @@ class Shell:
         self._stderr.release()
 
     @property
-    def _pid(self) -> int | None:
-        return self._group or self._stdout.pid or self._stderr.pid
+    def _leader(self) -> Leader | None:
+        pid = self._stdout.pid or self._stderr.pid
+        return Leader(pid, self._group, loop=True) if pid else None
 
     @property
     def begun(self) -> bool:
         """Whether the host has begun to run it: then the host is one that can."""
-        return self._pid is not None
+        return self._group is not None or self._leader is not None
 
     def end(self) -> None:
         """End its command from another thread, and wait a moment until `run` has heard of it."""
         self._ending = True
-        if end_group(self._sessions, self._pid):
-            self._heard.wait(LINGER)
+        if self._under_way is not None:
+            self._under_way.end()
 
     def runs_as(self, entrance: Entrance) -> bool:
         """Whether its commands run as the account of this entrance."""

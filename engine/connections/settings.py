@@ -26,7 +26,7 @@ CONNECT_TIMEOUT = 10.0
 AGENT = "SSH_AUTH_SOCK"
 """The agent whose socket that variable of the environment names."""
 
-_ALIVE_EVERY = 15.0
+_ALIVE_EVERY = 5.0
 _ALIVE_COUNT = 3
 _USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 _GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")

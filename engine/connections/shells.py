@@ -27,22 +27,6 @@ MARKED_READER = f'read -r _m _c||exit 125;echo "$_m $$";echo "$_m $$" >&2;{_TAKE
 LOGIN_LINE = f"exec /bin/sh -c '{MARKED_READER}' sh"
 """The marked reader as a command line for any login shell."""
 
-KILL = """\
-signal() { kill -s "$1" -- "-$2" 2>/dev/null || kill -s "$1" "$2" 2>/dev/null; }
-signal TERM "$1" || exit 0
-n=0
-while [ $n -lt 10 ] && signal 0 "$1"; do
-  sleep 0.1 2>/dev/null || sleep 1
-  n=$((n + 1))
-done
-if signal KILL "$1"; then sleep 0.1 2>/dev/null || sleep 1; fi
-! signal 0 "$1"
-"""
-"""Ends a process group: TERM, a second of grace, KILL. For the process alone if it leads none.
-
-Its status says whether it is gone.
-"""
-
 
 def quote(text: str) -> str:
     """One word for a POSIX shell."""

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from engine.connections import shells
 from engine.connections.ascent import Behind
 from engine.connections.base import Script
-from engine.connections.command import end_group
+from engine.connections.command import errand
 from engine.connections.conversation import Conversation, Overheard
+from engine.connections.ending import Leader
 from engine.connections.entrance import Entered, send
 from engine.connections.output import LINGER
+from engine.errors import HostError
 
 if TYPE_CHECKING:
     import threading
@@ -103,8 +105,9 @@ def _give_up(entered: Entered, login: Login, pid: int | None) -> None:
     """Let the relay end, and see to it where it still waits for the other side."""
     with contextlib.suppress(OSError):
         entered.channel.shutdown_write()
-    if not entered.ended.wait(LINGER):
-        end_group(login, pid)
+    if not entered.ended.wait(LINGER) and pid is not None:
+        with contextlib.suppress(HostError):
+            errand(login, Leader(pid).end)
     entered.channel.close()
 
 
@@ -132,6 +135,7 @@ class _Joined:
     def __init__(self, relay: Channel, terminal: Any) -> None:
         self._terminal = terminal
         self.recv = relay.recv
+        self.send = relay.send
         self.sendall = relay.sendall
         self.settimeout = relay.settimeout
         self.shutdown = relay.shutdown

@@ -1,7 +1,7 @@
 """paramiko's Transport with its faults put right.
 
-Its private names are used here and in `channels` alone, and `paramiko>=5.1,<6` is pinned because
-of them. Each remedy has a regression test.
+Its private names are used here, in `living` and in `channels` alone, and `paramiko>=5.1,<6` is
+pinned because of them. Each remedy has a regression test.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from paramiko.common import (
     MSG_CHANNEL_CLOSE,
     MSG_CHANNEL_REQUEST,
     cMSG_CHANNEL_OPEN,
-    cMSG_GLOBAL_REQUEST,
 )
 
 from engine.connections.channels import on_channel_request
+from engine.connections.living import WAKES, LinkDown, Living, OpenTimeout
 
 if TYPE_CHECKING:
 
-    class _Transport(paramiko.Transport):
+    class _Living(Living):
         """The names used here that the type stubs leave out."""
 
         active: bool
@@ -33,14 +33,11 @@ if TYPE_CHECKING:
 
         def _next_channel(self) -> int: ...
         def _send_message(self, data: Any) -> None: ...
-        def _send_user_message(self, data: Any) -> None: ...
         def _parse_newkeys(self, m: Any) -> None: ...
-        def _parse_request_success(self, m: Any) -> None: ...
-        def _parse_request_failure(self, m: Any) -> None: ...
         def _parse_channel_open_success(self, m: Any) -> None: ...
 
 else:
-    _Transport = paramiko.Transport
+    _Living = Living
 
 _LOGGER = "engine.connections.paramiko"
 # What matters is raised; what paramiko would log besides must not land in the console.
@@ -68,14 +65,6 @@ class OpenRefused(Exception):
         self.reason = reason
 
 
-class OpenTimeout(Exception):
-    """The server has not answered in time; should it still open the channel, it is closed."""
-
-
-class LinkDown(Exception):
-    """The transport is not connected, or no longer."""
-
-
 class _Gate:
     """What a channel sees as its transport: it marks the channel's messages as the channel's."""
 
@@ -100,11 +89,10 @@ class _Gate:
         return getattr(self._transport, name)
 
 
-class Link(_Transport):
+class Link(_Living):
     """One SSH connection."""
 
-    # How often an idle reading thread wakes: at paramiko's 0.1 s, 500 hosts cost 16 % of a core.
-    _active_check_timeout = 5
+    _active_check_timeout = WAKES
 
     def __init__(self, sock: socket.socket | paramiko.Channel) -> None:
         """Take a connected socket, or another link's channel; nothing is sent yet."""
@@ -115,7 +103,6 @@ class Link(_Transport):
         self._refused: dict[int, OpenRefused] = {}
         self._late: dict[int, paramiko.Channel] = {}
         self._deferred: list[Any] = []
-        self._unanswered = 0
         self._channel_handler_table = {
             **self._channel_handler_table,
             MSG_CHANNEL_REQUEST: on_channel_request,
@@ -151,40 +138,6 @@ class Link(_Transport):
         deferred, self._deferred = self._deferred, []
         for message in deferred:
             self._send_user_message(message)
-
-    # ── silence ───────────────────────────────────────────────────────────────────────────────
-
-    def watch(self, interval: float, count: int) -> None:
-        """Ask a silent server from time to time whether it is there, and end the link if not.
-
-        Args:
-            interval: seconds of silence before each question; 0 for none.
-            count: how many may stay unanswered.
-        """
-        # paramiko's own keepalive wants no answer, and so never finds a dead peer.
-        self._unanswered = 0
-
-        def ask() -> None:
-            if self._unanswered >= count:
-                raise paramiko.SSHException(f"{count} questions whether it is there unanswered")
-            self._unanswered += 1
-            message = paramiko.Message()
-            message.add_byte(cMSG_GLOBAL_REQUEST)
-            message.add_string("keepalive@openssh.com")
-            message.add_boolean(True)
-            self._send_user_message(message)
-
-        self.packetizer.set_keepalive(interval, ask)
-        if interval:
-            self.sock.settimeout(min(interval, self._active_check_timeout))
-
-    def _parse_request_success(self, m: Any) -> None:
-        self._unanswered = 0
-        super()._parse_request_success(m)
-
-    def _parse_request_failure(self, m: Any) -> None:
-        self._unanswered = 0
-        super()._parse_request_failure(m)
 
     # ── channels ──────────────────────────────────────────────────────────────────────────────
 
@@ -239,7 +192,7 @@ class Link(_Transport):
         if refused is not None:
             raise refused
         if not self.active:
-            raise LinkDown("the SSH connection is gone")
+            raise LinkDown(f"the SSH connection is gone{self.cause}")
         if not channel.active:
             raise OpenTimeout
         return channel  # type: ignore[no-any-return]

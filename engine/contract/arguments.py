@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -58,6 +58,12 @@ Pattern = Annotated[str, Meta(title="RE2 pattern", extra_json_schema={"format": 
 
 Program = Annotated[str, Meta(extra_json_schema={"format": "program"})]
 """Text that the host runs, as a shell or a database does: no word of an alert may be in it."""
+
+SslMode = Annotated[
+    Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+    Meta(title="TLS mode"),
+]
+"""How a PostgreSQL client uses TLS, in libpq's words."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import httpx
     import psycopg
 
+    from engine.contract.arguments import SslMode
     from engine.contract.target import Target
 
 
@@ -90,6 +91,8 @@ def postgres_session(
     password: str | None = None,
     host: str = "/var/run/postgresql",
     port: int = 5432,
+    sslmode: SslMode | None = None,
+    ca: str | None = None,
 ) -> psycopg.Connection[dict[str, Any]]:
     """A psycopg connection to a server as the host sees it; rows come as dicts; autocommit.
 
@@ -100,6 +103,8 @@ def postgres_session(
         password: for it; None where the server asks for none.
         host: a directory with the server's unix socket, or a host name.
         port: the server's.
+        sslmode: how TLS is used with a server that has a name; `prefer` unless given.
+        ca: a PEM file on the controller with the authorities to trust.
 
     Raises:
         DialRefused: no server there.
@@ -115,6 +120,8 @@ def postgres_session(
         host=host,
         port=port,
         timeout=target.deadline.remaining(),
+        sslmode=sslmode,
+        ca=ca,
     )
 
 

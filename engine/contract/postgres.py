@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from msgspec import Struct
 
-from engine.contract.arguments import Port
+from engine.contract.arguments import Port, SslMode
 from engine.contract.clients import postgres_errors, postgres_session
 from engine.contract.masking import masked
 from engine.contract.module import Module
@@ -86,6 +86,24 @@ class PostgresLogin(Module, frozen=True, kw_only=True):
     password: str | None = None
     host: str = "/var/run/postgresql"
     port: Port = 5432
+    sslmode: SslMode | None = None
+    ca: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would be passed over.
+
+        Raises:
+            ValueError: the arguments do not go together.
+        """
+        if (self.sslmode or self.ca) and self.host.startswith("/"):
+            raise ValueError("sslmode and ca are for a host with a name; a unix socket has no TLS")
+        verifies = self.sslmode in {"verify-ca", "verify-full"}
+        if verifies and not self.ca:
+            raise ValueError(
+                f"sslmode {self.sslmode} needs ca: the file with the authorities to trust"
+            )
+        if self.ca and not verifies:
+            raise ValueError("ca is checked with sslmode verify-full (or verify-ca) only")
 
     @contextmanager
     def login(
@@ -110,6 +128,8 @@ class PostgresLogin(Module, frozen=True, kw_only=True):
                 password=self.password,
                 host=self.host,
                 port=self.port,
+                sslmode=self.sslmode,
+                ca=self.ca,
             ) as session,
         ):
             yield session

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.errors import DeadlineExceeded, ModuleFailed
+from engine.errors import DeadlineExceeded, ModuleFailed, Overdue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +101,9 @@ class Target:
         """
         if self._environment:
             command = replace(command, env={**self._environment, **command.env})
-        return self.connection.run(
-            command, stdin=stdin, timeout=self.deadline.remaining(), keep=keep
-        )
+        left = self.deadline.remaining()
+        try:
+            return self.connection.run(command, stdin=stdin, timeout=left, keep=keep)
+        except Overdue as error:
+            # What was left of the task's time is no number that its author knows.
+            raise Overdue(self.deadline.seconds, error.found, gone=error.gone) from error

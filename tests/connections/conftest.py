@@ -22,6 +22,38 @@ if TYPE_CHECKING:
 ECHO = [sys.executable, str(Path(__file__).with_name("echo.py"))]
 
 
+# A mount namespace for each session, in which another program is /bin/sh.
+_AS_SH = (
+    "exec unshare -m sh -c 'mount --bind /usr/bin/{} /usr/bin/dash && "
+    'exec /bin/bash -c "$SSH_ORIGINAL_COMMAND"\''
+)
+
+
+@pytest.fixture(scope="session")
+def sh_ports(lab: Lab) -> dict[str, int]:
+    """An sshd for each `sh`."""
+    found = {"dash": 2231, "bash": 2232, "busybox": 2233}
+    for name, port in found.items():
+        lab.h1.sshd(port, {} if name == "dash" else {"ForceCommand": _AS_SH.format(name)})
+    return found
+
+
+@pytest.fixture(params=["dash", "bash", "busybox"])
+def host(
+    request: pytest.FixtureRequest, lab: Lab, sh_ports: dict[str, int]
+) -> Iterator[Connection]:
+    """The same test runs on a host with each `sh`."""
+    yield from _connected(settings_for(lab.h1, ansible_port=sh_ports[request.param]))
+
+
+def _connected(settings: Settings) -> Iterator[Connection]:
+    links = Links({settings.name: settings})
+    connection = links.get(settings.name)
+    assert connection.platform.shell == "sh"  # what a test does next has all its time for itself
+    yield connection
+    links.close()
+
+
 @pytest.fixture
 def local() -> Iterator[Connection]:
     links = Links({"here": Settings("here", kind="local")})
@@ -31,9 +63,7 @@ def local() -> Iterator[Connection]:
 
 @pytest.fixture
 def ssh(lab: Lab) -> Iterator[Connection]:
-    links = Links({"h1": settings_for(lab.h1)})
-    yield links.get("h1")
-    links.close()
+    yield from _connected(settings_for(lab.h1))
 
 
 @pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.lab)])

@@ -98,9 +98,26 @@ def test_a_half_closed_stream_is_let_go_when_the_client_closes_it(
     assert before.back()
 
 
+@pytest.mark.slow
+def test_a_stream_that_the_server_does_not_read_is_let_go_when_the_client_closes_it(
+    connection: Connection, server: Server
+) -> None:
+    before = Resources(connection)
+    stream = connection.dial(Tcp("localhost", server.mute), timeout=5)
+    stream.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        stream.sendall(bytes(50_000_000))
+    stream.close()
+    assert before.back()
+
+
 def client(path: str) -> socket.socket:
     opened = socket.socket(socket.AF_UNIX)
-    opened.connect(path)
+    try:
+        opened.connect(path)
+    except OSError:
+        opened.close()
+        raise
     return opened
 
 
@@ -134,6 +151,19 @@ def test_a_forwards_end_ends_its_streams(connection: Connection, address: Addres
         assert stream.recv(1) == b"x"
     assert stream.recv(1) == b""
     stream.close()
+    assert before.back()
+
+
+@pytest.mark.slow
+def test_at_its_deadline_a_forwards_streams_end(connection: Connection, server: Server) -> None:
+    before = Resources(connection)
+    with connection.forward(Tcp("localhost", server.mute), timeout=1) as path:
+        streams = [client(path), client(path)]
+        assert [stream.recv(1) for stream in streams] == [b"", b""]
+        with pytest.raises(ConnectionRefusedError):
+            client(path)
+    for stream in streams:
+        stream.close()
     assert before.back()
 
 

@@ -45,7 +45,7 @@ def test_a_forward_holds_its_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     # A socket's path must be short, and pytest's own directories may not be.
     with other, tempfile.TemporaryDirectory() as short:
         monkeypatch.setattr("tempfile.tempdir", short)
-        with Forward(lambda: far) as path:
+        with Forward(lambda _: far, 10) as path:
             os.utime(Path(path).parent, (1, 1))
             sweep(Path(short))
             assert Path(path).exists()
@@ -60,6 +60,6 @@ def test_a_controller_without_room_for_a_socket_says_so(
     monkeypatch.setattr("tempfile.tempdir", str(long))
     far, other = socket.socketpair()
     with other, pytest.raises(HostError, match="no socket can be made on the controller"):
-        Forward(lambda: far).__enter__()
+        Forward(lambda _: far, 10).__enter__()
     assert far.fileno() == -1
     assert list(long.iterdir()) == []

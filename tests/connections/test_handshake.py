@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,7 @@ from engine.connections.credentials import Credentials
 from engine.connections.handshake import connect
 from engine.connections.links import Links
 from engine.errors import Unreachable
-from tests.connections.helpers import settings_for
+from tests.connections.helpers import eventually, settings_for
 from tests.lab import sshd
 
 if TYPE_CHECKING:
@@ -290,15 +291,23 @@ class Impostor:
 
 
 @pytest.mark.parametrize(
-    ("says", "stay"),
-    [(b"", True), (b"", False), (b"HTTP/1.1 400 Bad Request\r\n\r\n", False)],
-    ids=["silent", "hangs up", "http"],
+    ("says", "stay", "told"),
+    [
+        (b"", True, "it says nothing within 2 s (is it the right port? is its sshd overloaded?)"),
+        (b"", False, "it hangs up (is it the right port? is its sshd overloaded?)"),
+        (b"HTTP/1.1 400 Bad\r\n\r\n", False, "it says 'HTTP/1.1 400 Bad' (is it the right port?)"),
+        (b"220 mail\r\n", True, "it says '220 mail' (is it the right port?)"),
+    ],
+    ids=["silent", "hangs up", "http", "mail"],
 )
-def test_what_is_no_ssh_server_is_told(lab: Lab, says: bytes, stay: bool) -> None:
+def test_what_is_no_ssh_server_is_told(lab: Lab, says: bytes, stay: bool, told: str) -> None:
     with Impostor(says, stay=stay) as server:
         changes = {"ansible_host": "127.0.0.1", "ansible_port": server.port}
         said = refusal(settings_for(lab.h1, **changes, ansible_timeout=2))
-    assert "accepts connections but does not answer as an SSH server" in said
+    assert said == (
+        f"127.0.0.1 port {server.port} accepts connections but does not answer as an SSH server: "
+        f"{told}"
+    )
 
 
 def test_a_server_that_hangs_up_at_first_is_asked_again(lab: Lab) -> None:
@@ -314,4 +323,60 @@ def test_a_server_that_dies_in_the_handshake_is_told(lab: Lab) -> None:
         changes = {"ansible_host": "127.0.0.1", "ansible_port": server.port}
         said = refusal(settings_for(lab.h1, **changes, ansible_timeout=5))
         assert server.visits == 1
-    assert "the SSH handshake failed" in said
+    assert said == f"127.0.0.1 port {server.port}: the SSH handshake failed: it hung up"
+
+
+def test_a_server_that_stops_in_the_handshake_is_told(lab: Lab) -> None:
+    with Impostor(b"SSH-2.0-Impostor\r\n", stay=True) as server:
+        changes = {"ansible_host": "127.0.0.1", "ansible_port": server.port}
+        said = refusal(settings_for(lab.h1, **changes, ansible_timeout=1))
+    assert said == (
+        f"127.0.0.1 port {server.port}: the SSH handshake failed: gives no answer within 1 s"
+    )
+
+
+# ── many at once ──────────────────────────────────────────────────────────────────────────────
+
+
+def half_way(host: Host, port: int) -> socket.socket:
+    """A client that has not logged in yet, and is counted for as long."""
+    while True:
+        client = socket.create_connection((host.address, port))
+        if client.recv(100).startswith(b"SSH-2.0-"):
+            return client
+        client.close()  # whoever looked whether it has started is still counted
+
+
+def test_a_server_that_is_full_is_asked_until_it_is_not(lab: Lab) -> None:
+    lab.h1.sshd(2205, {"MaxStartups": "1"})
+    settings = settings_for(lab.h1, ansible_port=2205, ansible_timeout=60)
+    with ThreadPoolExecutor(2) as pool:
+        with half_way(lab.h1, 2205):
+            waiting = pool.submit(user_of, settings)
+            log = ["grep", "-c", "drop connection", "/srv/ssh/log-2205"]
+            assert eventually(lambda: int(lab.h1.exec(log).stdout or 0) > 0)
+        assert waiting.result(60) == "root"
+
+
+def test_a_server_that_stays_full_is_told(lab: Lab) -> None:
+    lab.h1.sshd(2206, {"MaxStartups": "1"})
+    with half_way(lab.h1, 2206):
+        said = refusal(settings_for(lab.h1, ansible_port=2206, ansible_timeout=2))
+    assert re.fullmatch(
+        rf"{lab.h1.address} port 2206: its sshd takes no more logins at once \(MaxStartups\), "
+        r"\d+ attempts were turned away",
+        said,
+    )
+
+
+def test_a_server_with_the_usual_limit_turns_none_of_us_away(lab: Lab) -> None:
+    lab.h1.sshd(2207, {"MaxStartups": "10:30:100"})
+    names = [f"n{number}" for number in range(30)]
+    links = Links({name: settings_for(lab.h1, ansible_port=2207) for name in names})
+    with ThreadPoolExecutor(len(names)) as pool:
+        ended = pool.map(lambda name: links.get(name).run(Argv(("true",)), timeout=60), names)
+        assert [one.status for one in ended] == [0] * len(names)
+    links.close()
+    log = lab.h1.exec(["cat", "/srv/ssh/log-2207"], check=True).stdout
+    assert log.count("Accepted publickey") == len(names)
+    assert "drop connection" not in log

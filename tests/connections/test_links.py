@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,11 @@ from engine.connections.links import LazyConnection, Links
 from engine.connections.local import LocalConnection
 from engine.connections.settings import Settings
 from engine.errors import Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.connections.base import Finished, Script
 
 TRUE = Argv(("true",))
 
@@ -25,6 +31,21 @@ class Fake(LocalConnection):
         super().__init__()
         self.alive = True
         self.closed = False
+        self.dies = False
+        """It has died, and that is found when it is used."""
+        self.refuses = False
+        self.used = 0
+        self.meanwhile: Callable[[], object] = int
+        """What happens while it is used."""
+
+    def run(self, command: Argv | Script, **options: Any) -> Finished:
+        self.used += 1
+        self.meanwhile()
+        if self.dies:
+            self.alive = False
+        if self.dies or self.refuses:
+            raise Unreachable("no session")
+        return super().run(command, **options)
 
     def close(self) -> None:
         self.closed = True
@@ -99,25 +120,35 @@ def test_after_the_end_nothing_is_opened() -> None:
         connection.run(TRUE, timeout=5)
 
 
-def test_a_link_that_opens_after_the_end_is_closed() -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    made: list[Fake] = []
+def test_a_link_that_turns_out_to_be_dead_is_opened_anew_and_used_once() -> None:
+    opener = Opener()
+    connection = LazyConnection(opener)
+    connection.run(TRUE, timeout=5)
+    opener.opened[0].dies = True
+    assert connection.run(Argv(("echo", "here")), timeout=5).stdout.text == "here\n"
+    assert [fake.used for fake in opener.opened] == [2, 1]
 
-    def slow() -> Fake:
-        begun.set()
-        go_on.wait(10)
-        made.append(Fake())
-        return made[-1]
 
-    connection = LazyConnection(slow)
-    with ThreadPoolExecutor(1) as pool:
-        used = pool.submit(connection.run, TRUE, timeout=5)
-        assert begun.wait(10)
-        connection.close()
-        go_on.set()
-        with pytest.raises(Unreachable, match="the run has ended"):
-            used.result(10)
-    assert made[0].closed
+def test_what_an_interruption_has_cut_off_is_not_begun_again() -> None:
+    opener = Opener()
+    connection = LazyConnection(opener)
+    connection.run(TRUE, timeout=5)
+    opener.opened[0].dies = True
+    opener.opened[0].meanwhile = connection.interrupt
+    with pytest.raises(Unreachable, match="no session"):
+        connection.run(TRUE, timeout=5)
+    assert [fake.used for fake in opener.opened] == [2]
+    assert connection.run(TRUE, timeout=5).status == 0
+
+
+def test_a_refusal_on_a_link_that_stands_is_not_tried_again() -> None:
+    opener = Opener()
+    connection = LazyConnection(opener)
+    connection.run(TRUE, timeout=5)
+    opener.opened[0].refuses = True
+    with pytest.raises(Unreachable, match="no session"):
+        connection.run(TRUE, timeout=5)
+    assert [fake.used for fake in opener.opened] == [2]
 
 
 def test_a_host_is_looked_up_without_reaching_it() -> None:

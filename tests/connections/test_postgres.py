@@ -11,9 +11,11 @@ import pytest
 from engine.connections.postgres import open_session
 from engine.errors import DeadlineExceeded, DialRefused, ModuleFailed
 from tests.connections.helpers import Resources, eventually
-from tests.lab.postgres import DATABASE, PASSWORD, ROLE
+from tests.lab.postgres import CERTIFICATE, DATABASE, PASSWORD, ROLE, SECURE_ROLE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.connections.base import Connection
     from tests.connections.helpers import Server
     from tests.lab.lab import Lab
@@ -88,6 +90,71 @@ def test_the_controllers_own_password_is_not_sent(
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     with pytest.raises(ModuleFailed, match="no password supplied"):
         session(ssh, host="localhost", user=ROLE)
+
+
+def test_nor_is_the_one_in_its_pgpass(
+    ssh: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".pgpass").write_text(f"*:*:*:*:{PASSWORD}\n")
+    (tmp_path / ".pgpass").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for sslmode in (None, "disable"):
+        with pytest.raises(ModuleFailed, match="no password supplied"):
+            session(ssh, host="localhost", user=ROLE, sslmode=sslmode)
+
+
+# ── TLS ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def encrypted(connection: Connection, **changes: Any) -> bool:
+    """Whether a session with that role is."""
+    options = {"host": "db.h1", "user": ROLE, "password": PASSWORD, **changes}
+    with session(connection, **options) as opened:
+        row = opened.execute("select ssl from pg_stat_ssl where pid = pg_backend_pid()").fetchone()
+    assert row is not None
+    return bool(row["ssl"])
+
+
+@pytest.fixture
+def ca(lab: Lab, tmp_path: Path) -> Path:
+    """What the server's certificate is trusted by."""
+    path = tmp_path / "ca.pem"
+    path.write_text(lab.h1.exec(["cat", CERTIFICATE], check=True).stdout)
+    return path
+
+
+def test_a_server_with_a_name_is_spoken_with_as_psql_would(ssh: Connection) -> None:
+    before = Resources(ssh)
+    assert encrypted(ssh)
+    assert encrypted(ssh, sslmode="require")
+    assert not encrypted(ssh, sslmode="disable")
+    assert before.back()
+
+
+def test_one_that_wants_tls_gets_it(ssh: Connection, ca: Path) -> None:
+    assert encrypted(ssh, user=SECURE_ROLE)
+    assert encrypted(ssh, user=SECURE_ROLE, sslmode="verify-full", ca=str(ca))
+    with pytest.raises(ModuleFailed, match=rf'user "{SECURE_ROLE}".*, no encryption$'):
+        encrypted(ssh, user=SECURE_ROLE, sslmode="disable")
+
+
+def test_the_servers_certificate_is_checked(ssh: Connection, ca: Path, lab: Lab) -> None:
+    with pytest.raises(ModuleFailed, match='does not match host name "localhost"'):
+        encrypted(ssh, host="localhost", sslmode="verify-full", ca=str(ca))
+    assert encrypted(ssh, host="localhost", sslmode="verify-ca", ca=str(ca))
+    ca.write_text(lab.h2.exec(["cat", CERTIFICATE], check=True).stdout)
+    with pytest.raises(ModuleFailed, match=r"^PostgreSQL at db\.h1:5432: .*certificate verify"):
+        encrypted(ssh, sslmode="verify-full", ca=str(ca))
+    with pytest.raises(ModuleFailed, match=r"/nowhere.*does not exist"):
+        encrypted(ssh, sslmode="verify-full", ca="/nowhere")
+
+
+def test_what_libpq_tried_with_and_without_tls_is_told_once(ssh: Connection) -> None:
+    with pytest.raises(ModuleFailed) as caught:
+        encrypted(ssh, password="wrong")
+    assert caught.value.message == (
+        f'PostgreSQL at db.h1:5432: FATAL:  password authentication failed for user "{ROLE}"'
+    )
 
 
 def test_no_server_is_told(ssh: Connection) -> None:

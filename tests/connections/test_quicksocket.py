@@ -44,7 +44,7 @@ def test_acknowledgements_are_not_held_back_after_a_read(
 
 
 def test_a_peer_that_vanished_is_noticed(pair: tuple[socket.socket, socket.socket]) -> None:
-    assert option(pair[0], socket.TCP_USER_TIMEOUT) == 30_000
+    assert option(pair[0], socket.TCP_USER_TIMEOUT) == 20_000
 
 
 def test_each_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:

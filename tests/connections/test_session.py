@@ -30,28 +30,6 @@ pytestmark = pytest.mark.lab
 SHELL = Script("echo $PPID")
 """Says which shell runs it."""
 
-# A mount namespace for each session, in which another program is /bin/sh.
-AS_SH = (
-    "exec unshare -m sh -c 'mount --bind /usr/bin/{} /usr/bin/dash && "
-    'exec /bin/bash -c "$SSH_ORIGINAL_COMMAND"\''
-)
-
-
-@pytest.fixture(scope="module")
-def ports(lab: Lab) -> dict[str, int]:
-    """An sshd for each `sh`."""
-    found = {"dash": 2231, "bash": 2232, "busybox": 2233}
-    for name, port in found.items():
-        lab.h1.sshd(port, {} if name == "dash" else {"ForceCommand": AS_SH.format(name)})
-    return found
-
-
-@pytest.fixture(params=["dash", "bash", "busybox"])
-def host(request: pytest.FixtureRequest, lab: Lab, ports: dict[str, int]) -> Iterator[Connection]:
-    links = Links({"h1": settings_for(lab.h1, ansible_port=ports[request.param])})
-    yield links.get("h1")
-    links.close()
-
 
 @pytest.fixture
 def opened(lab: Lab) -> Iterator[Callable[..., Connection]]:

@@ -11,7 +11,7 @@ import pytest
 from engine.connections.base import Argv, Connection, Finished, Script, Tcp, Unix
 from engine.connections.links import Links
 from engine.errors import DeadlineExceeded, DialRefused, HostError, LinkLost, Unreachable
-from tests.connections.helpers import settings_for
+from tests.connections.helpers import Resources, settings_for
 from tests.lab import sshd
 
 if TYPE_CHECKING:
@@ -109,12 +109,31 @@ def test_too_many_sessions_are_told_and_nothing_was_run(
         running.result(30)
 
 
-def test_a_command_over_its_deadline_with_no_session_left_to_end_it_is_told(
+def test_a_command_over_its_deadline_is_ended_where_no_session_is_left(
     opened: Callable[..., Connection], lab: Lab
 ) -> None:
     lab.h1.sshd(2223, {"MaxSessions": "1"})
+    connection = opened(ansible_port=2223)
+    before = Resources(connection)
+    for stdin in (b"", b"x"):
+        with pytest.raises(DeadlineExceeded, match=r"within 0\.5 s; it was ended"):
+            connection.run(Argv(("sleep", "64.25")), stdin=stdin, timeout=0.5)
+        assert lab.h1.exec(["pgrep", "-f", "^sleep 64.25$"]).stdout == ""
+        assert connection.run(Argv(("echo", "next")), timeout=10).stdout.text == "next\n"
+    assert before.back()
+
+
+def test_where_nothing_can_be_opened_its_end_is_not_known(
+    opened: Callable[..., Connection], lab: Lab
+) -> None:
+    # No key of ours opens one more link.
+    lab.h1.sshd(2225, {"MaxSessions": "1", "AuthorizedKeysFile": "/srv/ssh/once"})
+    lab.h1.exec(["cp", "/srv/ssh/authorized_keys", "/srv/ssh/once"], check=True)
+    connection = opened(ansible_port=2225)
+    assert connection.platform.family == "linux"
+    lab.h1.exec(["rm", "/srv/ssh/once"], check=True)
     with pytest.raises(DeadlineExceeded, match="whether it has ended is not known"):
-        opened(ansible_port=2223).run(Argv(("sleep", "2")), timeout=0.5)
+        connection.run(Argv(("sleep", "2")), timeout=0.5)
 
 
 def test_forbidden_forwarding_is_named(

@@ -160,7 +160,8 @@ def test_a_link_that_dies_under_an_action_leaves_its_outcome_unknown(
     assert ended.code == 2
     [result] = results(quell.events(), "Cuts its link")
     assert result.status == "unknown"
-    assert result.message.endswith("broke under a command; whether it took effect is not known")
+    assert "the SSH connection broke under a command" in result.message
+    assert result.message.endswith("; whether it took effect is not known")
     assert "? Cuts its link" in ended.stderr
     assert quell("resume", "--yes").code == 3
     assert marks.on(lab.h1) == ["look", "marked"]

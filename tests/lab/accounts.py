@@ -51,7 +51,7 @@ account required pam_unix.so
 session required pam_permit.so
 """
 _TRIED = 'echo "$PAM_SERVICE $PAM_USER" >>/srv/passwords\n'
-_ANSWERED = '[ "$PAM_USER" != slow ] || exec sleep 30\n'
+_ANSWERED = '[ "$PAM_USER" != slow ] || exec sleep 5\n'
 _LOG = "/srv/passwords"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -155,6 +156,11 @@ class Namespace:
         self._started.append(process)
         return process
 
+    def resume(self) -> None:
+        """Let go on what stands in for a program: nsenter stops itself when that is stopped."""
+        for process in self._started:
+            process.send_signal(signal.SIGCONT)
+
     def write(self, path: str, text: str | bytes, mode: int = 0o644) -> None:
         """Write a file inside, and the directories above it."""
         script = 'mkdir -p "$(dirname "$1")" && cat >"$1" && chmod "$2" "$1"'
@@ -185,6 +191,7 @@ class Namespace:
         for pipe in (self._unshare.stdin, self._unshare.stdout):
             if pipe is not None:
                 pipe.close()
+        self.resume()  # one that stands still would not hear that its program has ended
         self._unshare.wait(timeout=30)
         for process in self._started:
             process.wait(timeout=30)

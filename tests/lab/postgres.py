@@ -17,6 +17,11 @@ PORT = 5432
 DATABASE = "insightengine"
 ROLE = "insight"
 PASSWORD = "open sesame"
+SECURE_ROLE = "secure"
+"""May log in over TCP with TLS only."""
+_DIRECTORY = "/srv/postgresql"
+CERTIFICATE = f"{_DIRECTORY}/data/server.crt"
+"""Signed by itself, for the name `db.NAME` that the machine's /etc/hosts gives to its loopback."""
 # What is on the disk does not matter: the machine ends with the tests.
 _CONFIG = """
 listen_addresses = 'localhost'
@@ -30,10 +35,12 @@ port = {PORT}
 unix_socket_directories = '{SOCKET_DIR}'
 max_connections = 20
 synchronous_commit = off
+ssl = on
 """
 # root may be postgres, itself or the application on the socket; over TCP everyone has a password.
-_HBA = """
+_HBA = f"""
 local all all peer map=lab
+hostnossl all {SECURE_ROLE} all reject
 host all all 127.0.0.1/32 scram-sha-256
 host all all ::1/128 scram-sha-256
 """
@@ -45,6 +52,7 @@ lab root {ROLE}
 """
 _SQL = f"""
 create role {ROLE} login password '{PASSWORD}';
+create role {SECURE_ROLE} login password '{PASSWORD}';
 create role root login in role pg_monitor, pg_signal_backend;
 create database {DATABASE} owner {ROLE};
 """
@@ -64,7 +72,7 @@ class Cluster:
 
     machine: Namespace
     port: int = PORT
-    directory: str = "/srv/postgresql"
+    directory: str = _DIRECTORY
     socket_dir: str = SOCKET_DIR
 
     def make(self, config: str) -> None:
@@ -112,6 +120,13 @@ def start_postgres(machine: Namespace) -> Cluster:
     """Make the lab's cluster and start its server; returns when it answers."""
     cluster = Cluster(machine)
     cluster.make(_LAB_CONFIG)
+    script = f"""
+cd {cluster.directory}/data
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=lab \\
+  -addext subjectAltName=DNS:db.{machine.name} -keyout server.key -out server.crt 2>/dev/null
+chown postgres: server.key server.crt
+"""
+    machine.exec(["sh", "-ec", script], check=True)
     cluster.start()
     cluster.psql(_SQL)
     return cluster

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.contract import DialRefused, ModuleFailed, Target
-from tests.lab.postgres import DATABASE, PASSWORD, ROLE
+from tests.lab.postgres import CERTIFICATE, DATABASE, PASSWORD, ROLE, SECURE_ROLE
 from tests.modules.fakes import target
 from tests.modules.sequence import probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from engine.connections.links import Links
     from tests.lab.lab import Host, Lab
@@ -221,6 +222,17 @@ def test_over_tcp_with_a_password(db: Target) -> None:
     assert ask(db, who, password=PASSWORD, **login).seen["value"] == ROLE
     with pytest.raises(ModuleFailed, match="password authentication failed"):
         ask(db, who, password="wrong", **login)
+
+
+def test_over_tcp_with_tls(db: Target, host: Host, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text(host.exec(["cat", CERTIFICATE], check=True).stdout)
+    login = {"user": SECURE_ROLE, "password": PASSWORD, "host": f"db.{host.name}"}
+    who = "select current_user::text"
+    checked = ask(db, who, sslmode="verify-full", ca=str(ca), **login)
+    assert checked.seen["value"] == SECURE_ROLE
+    with pytest.raises(ModuleFailed, match="no encryption"):
+        ask(db, who, sslmode="disable", **login)
 
 
 def test_no_server_there(db: Target) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.connections.channels import request_exec
-from engine.connections.command import KILL_TIME, RemoteCommand, end_each
+from engine.connections.command import WORK, RemoteCommand, end_each, errand_line
 from engine.connections.entrance import SessionRefused, exit_status, time_left
 from engine.connections.windows import orders
 from engine.connections.windows.files import Files
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import paramiko
 
     from engine.connections.base import Argv, Finished, Output, Script, ShellType
+    from engine.connections.entrance import Entrance
     from engine.connections.output import Outputs
     from engine.connections.sessions import Sessions
 
@@ -91,14 +92,14 @@ class WindowsHost:
             self._free.release()
             if left:
                 with contextlib.suppress(HostError):
-                    self.files.remove(*left, timeout=KILL_TIME)
+                    self.files.remove(*left, timeout=WORK)
         return self._readable(finished)
 
     def _run(
         self, name: str, line: str, stdin: bytes, deadline: float, outputs: Outputs
     ) -> Finished:
         remote = RemoteCommand(
-            self._sessions, outputs, marker=name, end_all=lambda: self._end(name)
+            self._sessions, outputs, marker=name, end_all=partial(self._end, name)
         )
         with self._lock:
             self._running.add(remote)
@@ -108,12 +109,9 @@ class WindowsHost:
             with self._lock:
                 self._running.discard(remote)
 
-    def _end(self, name: str) -> bool:
+    def _end(self, name: str, sessions: Entrance) -> bool:
         """End all that has a name in its line; whether it is known to be gone."""
-        with contextlib.suppress(HostError):
-            line = orders.end(name, self._login)
-            return RemoteCommand(self._sessions).run_line(line, b"", KILL_TIME).status == 0
-        return False
+        return errand_line(sessions, orders.end(name, self._login)).status == 0
 
     def end(self) -> None:
         """End all commands from another thread, and wait until that is done."""
@@ -141,7 +139,7 @@ class WindowsHost:
     def _code_page(self) -> str:
         # In every language the number is the last word: `Active code page: 850`.
         with contextlib.suppress(HostError, LookupError):
-            said = RemoteCommand(self._sessions).run_line("chcp.com", b"", KILL_TIME).stdout.head
+            said = errand_line(self._sessions, "chcp.com").stdout.head
             number = re.search(rb"(\d+)\D*\Z", said)
             if number:
                 return codecs.lookup(f"cp{number[1].decode()}").name

@@ -30,7 +30,8 @@ def docker_engine(target: Target, socket: str) -> Iterator[docker.DockerClient]:
     Raises:
         DialRefused: there is no engine, or no right to it.
         ModuleFailed: the engine refused something, in its own words.
-        LinkLost: it did not answer.
+        DeadlineExceeded: it did not answer in time.
+        LinkLost: it broke off, or the link did.
     """
     import docker.errors
     import requests
