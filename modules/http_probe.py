@@ -52,7 +52,7 @@ class HttpProbe(OneRequest, Probe[Answer], frozen=True, kw_only=True):
 
     def summary(self, seen: Answer) -> str:
         """`200 in 12 ms`."""
-        what = seen.error if seen.status is None else str(seen.status)
+        what = f"no answer: {seen.error}" if seen.status is None else str(seen.status)
         return f"{what} in {duration(seen.elapsed)}"
 
 

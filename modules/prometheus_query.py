@@ -180,7 +180,7 @@ class PrometheusQuery(HttpClient, Probe[Results], frozen=True, kw_only=True):
         return None
 
     def summary(self, seen: Results) -> str:
-        """`0.42`, or `3 series: {job="api"} 1, …`."""
+        """`0.42`, with its labels if it has any, or `3 series: {job=api} 1, …`."""
         told = self._told(seen)
         return f"{told} · {seen.warnings[0]}" if seen.warnings else told
 
@@ -192,7 +192,7 @@ class PrometheusQuery(HttpClient, Probe[Results], frozen=True, kw_only=True):
             return f"{seen.matching} series: {shown}{', …' if seen.matching > 3 else ''}"
         (only,) = seen.series
         if self.range is None:
-            return _shown(only.value)
+            return f"{_labels(only)} {_shown(only.value)}" if only.labels else _shown(only.value)
         extent = f"{_shown(only.min)} to {_shown(only.max)}"
         return f"{_shown(only.value)} ({extent} in {duration(seconds(self.range))})"
 

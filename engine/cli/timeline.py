@@ -120,7 +120,8 @@ def _(event: e.PhaseStarted) -> list[Line]:
 def _(event: e.TaskEnded) -> list[Line]:
     sign, colour = _SIGNS[event.status]
     word = {"ok": "", "unknown": "UNKNOWN"}.get(event.status, event.status)
-    said = " · ".join(_clip(text) for text in (event.summary, event.message) if text)
+    message = "" if event.message in event.summary else event.message
+    said = " · ".join(_clip(text) for text in (event.summary, message) if text)
     took = f" · {duration(event.seconds)}" if event.seconds >= 1 else ""
     ignored = " (ignored)" if event.ignored else ""
     head = f"  {sign} {event.name}  {_where(event)}  {word}{ignored}{': ' if word and said else ''}"

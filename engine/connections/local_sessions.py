@@ -53,12 +53,12 @@ class LocalSessions:
         del deadline
         (theirs_in, ours_in), (out, theirs_out), (err, theirs_err) = (os.pipe() for _ in range(3))
         argv = ("/bin/sh", "-c", line)
-        channel = LocalChannel(argv, (theirs_in, theirs_out, theirs_err), ours_in, out)
+        channel = LocalChannel(argv, (theirs_in, theirs_out, theirs_err), ours_in, out, err)
         self._open.add(channel)
+        threads = [] if channel.errors is None else [channel.errors.into(stderr)]
         if hear is None:
-            threads = [channel.output.into(stdout), _Output(err).into(stderr)]
+            threads.append(channel.output.into(stdout))
         else:
-            threads = [_Output(err).into(stderr)]
             hear(channel.recv, stdout)
         return Entered(channel, _all_ended(threads))
 
@@ -135,12 +135,18 @@ class LocalChannel:
         theirs: its stdin, stdout and stderr; closed here.
         ours_in: what it reads is written here.
         ours_out: what it writes is read here.
+        ours_err: and its stderr here, unless it is the same.
     """
 
     event_ready = True
 
     def __init__(
-        self, argv: tuple[str, ...], theirs: tuple[int, int, int], ours_in: int, ours_out: int
+        self,
+        argv: tuple[str, ...],
+        theirs: tuple[int, int, int],
+        ours_in: int,
+        ours_out: int,
+        ours_err: int | None = None,
     ) -> None:
         """Start it, in a session of its own."""
         self.status_event = threading.Event()
@@ -148,6 +154,7 @@ class LocalChannel:
         self.ended_by = 0
         self.closed = False
         self.output = _Output(ours_out)
+        self.errors = None if ours_err is None else _Output(ours_err)
         self._input = ours_in
         self._timeout: float | None = None
         os.set_blocking(ours_in, False)
@@ -215,6 +222,8 @@ class LocalChannel:
         """As in `Channel`."""
         self.closed = True
         self.shutdown(2)
+        if self.errors is not None:
+            self.errors.close()
 
 
 class _Output:
@@ -224,6 +233,7 @@ class _Output:
         self._descriptor = descriptor
         self._closing, self._close = os.pipe()
         self._reading = threading.Lock()
+        self._ending = threading.Lock()
         self._closed = False
 
     def read(self, size: int, timeout: float | None = None) -> bytes:
@@ -255,9 +265,10 @@ class _Output:
 
     def close(self) -> None:
         """End it; whoever writes to it gets SIGPIPE."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._ending:
+            if self._closed:
+                return
+            self._closed = True
         os.close(self._close)  # wakes who reads
         with self._reading:
             os.close(self._descriptor)

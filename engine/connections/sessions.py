@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 _STUCK = 0.5
 """Seconds beyond its deadline that a command waits for the link to take what it is given."""
 
+_CLEARING, _AGAIN = 1.0, 0.02
+"""Seconds that a busy server may need to clear up a session, and between two questions for one."""
+
 
 class Sessions:
     """Opens sessions of one link.
@@ -87,8 +90,9 @@ class Sessions:
         """
         timeout = min(timeout, self._patience)
         # The server may still count a session that has just ended: it clears up after it has
-        # answered what came in the same breath. So a refusal is believed the second time.
-        believed = False
+        # answered what came in the same breath. So a refusal is believed the second time, and
+        # after we gave up a session only when that must have been cleared up.
+        believed, clear = False, 0.0
         while True:
             try:
                 return self._link.open("session", timeout=timeout)
@@ -101,13 +105,16 @@ class Sessions:
                 ) from error
             except OpenRefused as error:
                 if self.spare():
-                    continue
-                if believed:
+                    clear = time.monotonic() + min(_CLEARING, timeout)
+                elif believed and time.monotonic() >= clear:
                     raise SessionRefused(
                         f"{self.where}: no session opened, nothing was run: {error.reason} "
                         f"(more at once than its MaxSessions?)"
                     ) from error
-                believed = True
+                elif believed:
+                    time.sleep(_AGAIN)
+                else:
+                    believed = True
 
     def enter(
         self,

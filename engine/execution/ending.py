@@ -77,7 +77,9 @@ def _ending(course: Course, recap: Mapping[str, Mapping[str, int]], run: str) ->
         word = "not resolved" if course.not_resolved else "failed"
         said = [f"failed on {', '.join(failed)}"] if failed else []
         said += [f"no further host was begun: {course.halted}"] if course.halted else []
-        return Ending(word, 2, "; ".join([*said, *course.not_resolved]))
+        said += course.not_resolved
+        said += [f"to be looked at again: quell resume {run}"] if course.not_resolved else []
+        return Ending(word, 2, "; ".join(said))
     if unreachable:
         return Ending("unreachable", 4, f"not reached: {', '.join(unreachable)}")
     return _good_end(course)

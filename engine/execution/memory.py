@@ -59,6 +59,8 @@ class Memory:
         self._failures: dict[str, dict[str, Any]] = {}
         self.evidence: dict[str, set[str]] = {}
         self.stopped: set[str] = set()
+        self.unheld = ""
+        """The first probe of `resolve` that did not hold; empty while all do."""
         self.recap: dict[str, dict[str, int]] = {}
 
     def texts(self, host: str) -> dict[str, Any]:
@@ -99,6 +101,8 @@ class Memory:
     def fail(self, outcome: Outcome) -> None:
         """Keep what failed last on a host, for the tasks that deal with it."""
         order = outcome.order
+        if order.phase == "resolve" and order.task.kind == "probe":
+            self.unheld = self.unheld or f"{order.name} on {order.host}"
         self._failures[order.host] = {
             "task": order.name,
             "module": order.task.module,

@@ -133,8 +133,10 @@ class Phases:
             self._taken(told[0])
 
     def changed(self) -> bool:
-        """Whether the mitigation has changed anything."""
-        return any(outcome.order.phase == "mitigate" for outcome in self._walk.changed)
+        """Whether the mitigation has changed anything: by an action, or a person by hand."""
+        acted = [outcome for outcome in self._walk.changed if outcome.order.task.kind == "action"]
+        acted += [outcome for outcome in self._walk.answered if outcome.result["done"]]
+        return any(outcome.order.phase == "mitigate" for outcome in acted)
 
     def _resolved(self) -> None:
         self._course.not_resolved += [

@@ -145,7 +145,8 @@ class Stage:
         return [(task, host) for task in tasks for host in self._hosts_of(task, hosts)]
 
     def _hosts_of(self, task: Task, hosts: Collection[str] | None) -> Sequence[str]:
-        own = self.plan.grid.get(task.id) or self.plan.every_host()
+        # A limit may leave a task no host at all, which is not the same as to be in no phase.
+        own = self.plan.grid.get(task.id, self.plan.every_host())
         found = [host for host in own if hosts is None or host in hosts]
         return self.past.once(task, found) if task.once else found
 
@@ -202,12 +203,22 @@ class Stage:
 
     def _judged(self, order: Order, scope: Scope) -> Order | Outcome:
         """The order, ready to go, or its end: its condition does not hold, or cannot be judged."""
+        if order.task.kind == "record" and (why := self._not_to_be_told(order)):
+            return self._settle(order, "skipped", why)
         try:
             if self._wanted(order.task, scope):
                 return self._ready(order, scope)
         except HostError as error:
             return self._settle(order, "failed", error.message)
         return self._settle(order, "skipped", f"when: {said(order.task.text.when)}")
+
+    def _not_to_be_told(self, order: Order) -> str:
+        """Why a record must not be sent, whatever its condition says; empty if it may be."""
+        if self.memory.incident["check"]:
+            return "nobody is told in check mode"
+        if order.phase == "resolve" and self.memory.unheld:
+            return f"not resolved: {self.memory.unheld}"
+        return ""
 
     def _items(
         self, task: Task, data: Mapping[str, Any], texts: Mapping[str, Any]

@@ -93,8 +93,8 @@ class Walk:
         """What failed so far, and was not to be ignored."""
         self.changed: list[Outcome] = []
         """What was changed or recorded so far."""
-        self.answered = False
-        """Whether a person has answered at a checkpoint."""
+        self.answered: list[Outcome] = []
+        """Checkpoints at which a person has answered."""
 
     def go(self, phase: Phase, nodes: Sequence[Node], hosts: Hosts) -> Hosts:
         """Take hosts through a phase, or a part of it, and then through the handlers.
@@ -161,7 +161,8 @@ class Walk:
         for outcome in self._waves.run(phase, tasks, hosts, extras) if tasks else ():
             if outcome.status == "changed":
                 self.changed.append(outcome)
-            self.answered |= _answered(outcome)
+            if outcome.order.task.kind == "checkpoint" and outcome.result.get("by"):
+                self.answered.append(outcome)
             self._undo.note(outcome)
             self._handlers.note(outcome)
             if outcome.failed and not self._stage.forgives(outcome):
@@ -263,10 +264,6 @@ class Walk:
             if left:
                 failed |= self._wave(phase, [task], left)
         return failed
-
-
-def _answered(outcome: Outcome) -> bool:
-    return outcome.order.task.kind == "checkpoint" and bool(outcome.result.get("by"))
 
 
 def _parts(nodes: Sequence[Node]) -> Iterator[Block | list[Task]]:

@@ -30,6 +30,9 @@ _Told = TypeVar("_Told", TaskEnded, Intent)
 _LAST_WORDS = frozenset({"resolve", "always"})
 """Phases that belong to the end of a session: one that goes on is to end, and ends anew."""
 
+_OVER = frozenset({"resolved", "waiting for a person"})
+"""Ends at which all that `resolve` looked at held: what is left is for a person to tick."""
+
 _GOOD = frozenset({"ok", "changed"})
 _AFTERWARDS = frozenset({"rescue", "always"})
 """Sections of a block that may take back what its own tasks did."""
@@ -75,7 +78,7 @@ class Tale(Struct):
         elif isinstance(event, BlockFailed):
             self._broken |= {(event.block, host) for host in event.hosts}
         elif isinstance(event, RunEnded):
-            self._session_ended()
+            self._session_ended(over=event.outcome in _OVER)
         elif isinstance(event, RunResumed) and event.moved:
             self.rename(event.moved)
 
@@ -108,8 +111,8 @@ class Tale(Struct):
 
     # ── the end of a session ──
 
-    def _session_ended(self) -> None:
-        for key in [key for key, last in self.results.items() if last.phase in _LAST_WORDS]:
+    def _session_ended(self, *, over: bool) -> None:
+        for key in [key for key, last in self.results.items() if _is_said_anew(last, over=over)]:
             del self.results[key]
         for block, host in self._broken:
             self._begin_anew(block, host)
@@ -149,6 +152,12 @@ class Tale(Struct):
             return False
         # The playbook says to go on after it.
         return not (last.ignored and last.intent)
+
+
+def _is_said_anew(last: TaskEnded, *, over: bool) -> bool:
+    if last.phase == "resolve":  # who was told that it is over is not told again
+        return not over and not (last.intent and last.status in _GOOD)
+    return last.phase in _LAST_WORDS
 
 
 def key_of(event: TaskEnded | Intent) -> Key:

@@ -96,16 +96,21 @@ def interrupted(connection: LocalConnection, become: Become) -> int:
 
 def climb_interrupted(connection: LocalConnection, become: Become) -> dict[str, Any]:
     """What becomes of a command whose password is still being looked at."""
-    threading.Thread(target=interrupt_a_climb, args=(connection,), daemon=True).start()
-    connection.run(Script("echo no"), timeout=60, become=become)
+    ended = threading.Event()
+    threading.Thread(target=interrupt_a_climb, args=(connection, ended), daemon=True).start()
+    try:
+        connection.run(Script("echo no"), timeout=60, become=become)
+    finally:
+        ended.set()
     return {}
 
 
-def interrupt_a_climb(connection: LocalConnection) -> None:
-    """Wait until a password was given, and interrupt."""
+def interrupt_a_climb(connection: LocalConnection, ended: threading.Event) -> None:
+    """Wait until a password was given, by us or one whom a test left behind, and interrupt."""
     while not Path("/srv/passwords").read_text():
         time.sleep(0.02)
-    connection.interrupt()
+    while not ended.wait(0.1):
+        connection.interrupt()
 
 
 def leftovers() -> set[str]:

@@ -107,7 +107,10 @@ def test_who_cannot_be_told_stops_nothing(quell: Quell, book: Path) -> None:
 
 def test_in_check_mode_nobody_is_told(quell: Quell, book: Path) -> None:
     text = book.read_text().replace("pager.status == 202", "check_mode")
-    book.write_text(text)
+    tell = (
+        "  - {name: Tell, run_once: true, notify: {to: '{{ env.HOOK }}', message: We are at it.}}\n"
+    )
+    book.write_text(f"{text}mitigate:\n{tell}always:\n{tell}")
     pager = Pager()
     with pager.serve() as url:
         ended = run(quell, book, url, url, "--check")

@@ -56,6 +56,14 @@ def test_hosts_that_failed_are_named() -> None:
     assert ending(Course(), AWAY, "r").message == "not reached: app1"
 
 
+def test_who_has_not_resolved_it_is_told_how_to_look_again() -> None:
+    course = Course(not_resolved=["Ready on app1: 503"], open=[("always", "Report")])
+    end = ending(course, GOOD, "r")
+    assert end.message == (
+        "Ready on app1: 503; to be looked at again: quell resume r; open: Report"
+    )
+
+
 def test_what_is_open_is_named_whatever_the_end() -> None:
     open_: list[tuple[PhaseName, str]] = [("acknowledge", "Assign"), ("resolve", "Report")]
     assert ending(Course(open=open_), GOOD, "r").message == (

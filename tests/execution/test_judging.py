@@ -10,6 +10,7 @@ from engine.events import (
     SeverityJudged,
     TaskEnded,
 )
+from engine.execution.checkpoints import Answer
 from engine.language.model import tasks_in
 from tests.execution.rig import Rig
 
@@ -61,6 +62,21 @@ def test_it_is_not_judged_again_where_nothing_was_changed(tmp_path: Path) -> Non
         made = rig(tmp_path, **options)
         made.run.execute()
         assert [event.before for event in made.told(SeverityJudged)] == [""]
+
+
+def test_it_is_judged_again_once_a_person_has_mended_it_and_not_when_people_were_told(
+    tmp_path: Path,
+) -> None:
+    text = BOOK.replace(
+        "{name: Mend, when: state.position == 'broken', switch: \"on\"}",
+        "{name: Say so, tell: down}\n  - {name: Mend, manual: by hand}",
+    )
+    befores = {}
+    for done in (False, True):
+        made = rig(tmp_path, text, ticks=[Answer(done=done)])
+        made.run.execute()
+        befores[done] = [event.before for event in made.told(SeverityJudged)]
+    assert befores == {False: [""], True: ["", "P2"]}
 
 
 def test_what_is_found_again_is_evidence_and_no_failure(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from engine.errors import ApprovalNeeded, Unreachable
 from engine.events import TaskEnded, TaskStarted, WaveEnded
 from engine.execution.past import Past
+from engine.execution.plan import Selection
 from tests.execution.rig import Rig
 from tests.journal.events import task as past_task
 
@@ -38,6 +39,14 @@ def test_a_condition_is_asked_for_each_host(tmp_path: Path) -> None:
     assert run(rig) == {("Look", "h1", None): "skipped", ("Look", "h2", None): "ok"}
     [skipped] = [event for event in rig.told(TaskEnded) if event.status == "skipped"]
     assert skipped.message == "when: inventory_hostname == 'h2'"
+
+
+def test_a_task_whose_hosts_are_limited_away_runs_on_no_other(tmp_path: Path) -> None:
+    text = "mitigate:\n  - {name: Put, hosts: h2, switch: 'on'}\n  - {name: See, look: main}\n"
+    rig = Rig(tmp_path, text, yes=True, selection=Selection(limit="h1"))
+    rig.mitigate()
+    assert (rig.puts("h1"), rig.puts("h2")) == ([], [])
+    assert [(event.name, event.host) for event in rig.told(TaskEnded)] == [("See", "h1")]
 
 
 def test_a_loop_has_an_order_for_each_item(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ def test_a_run_that_ended() -> None:
         ("investigate.1", "db1", None),
         ("investigate.1", "db2", None),
         TASK,
+        ("resolve.1", "db1", None),
     }
 
 
@@ -109,9 +110,16 @@ def test_a_resumed_run_has_not_ended() -> None:
 
 def test_the_end_of_a_session_is_not_the_end_of_the_next() -> None:
     cut = resolved()[:-1]
+    late = [*cut, ended(outcome="not resolved", exit_code=2)]
     assert ("resolve.1", "db1", None) in progress(cut).finished
-    assert ("resolve.1", "db1", None) not in progress([*resolved(), _resumed()]).finished
+    assert ("resolve.1", "db1", None) not in progress([*late, _resumed()]).finished
     assert ("resolve.1", "db1", None) in progress([*cut, _resumed()]).finished
+
+
+@pytest.mark.parametrize("outcome", ["resolved", "waiting for a person"])
+def test_what_is_over_stays_so_while_a_person_ticks_what_is_left(outcome: str) -> None:
+    over = [*resolved()[:-1], ended(outcome=outcome, open=["Write the report"])]
+    assert ("resolve.1", "db1", None) in progress([*over, _resumed()]).finished
 
 
 def test_what_was_said_last_counts() -> None:

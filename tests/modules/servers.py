@@ -75,17 +75,20 @@ def http_server(context: ssl.SSLContext | None = None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def serving(
-    handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None = None
+    handler: type[BaseHTTPRequestHandler],
+    context: ssl.SSLContext | None = None,
+    *,
+    address: str = "127.0.0.1",
 ) -> Iterator[str]:
-    """A server with such a handler on a free port of the loopback; gives its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    """A server with such a handler on a free port of the loopback, or of another address."""
+    server = ThreadingHTTPServer((address, 0), handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         scheme = "http" if context is None else "https"
-        yield f"{scheme}://127.0.0.1:{server.server_address[1]}"
+        yield f"{scheme}://{address}:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()

@@ -94,9 +94,11 @@ class StandIn:
             return Answer(500, {"message": repr(error)})
 
     @contextlib.contextmanager
-    def serve(self, context: ssl.SSLContext | None = None) -> Iterator[str]:
-        """On a free port of the loopback; gives its URL."""
-        with serving(_handler(self), context) as url:
+    def serve(
+        self, context: ssl.SSLContext | None = None, *, address: str = "127.0.0.1"
+    ) -> Iterator[str]:
+        """On a free port of the loopback, or of another address of ours; gives its URL."""
+        with serving(_handler(self), context, address=address) as url:
             yield url
         assert self._problems == []
 

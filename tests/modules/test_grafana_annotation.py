@@ -12,65 +12,15 @@ import pytest
 from engine.contract import DialRefused, ModuleFailed
 from tests.lab.ports import free_port
 from tests.modules.fakes import here
+from tests.modules.grafana import TOKEN, Grafana
 from tests.modules.sequence import module, record
-from tests.modules.standin import Answer, Asked, StandIn
+from tests.modules.standin import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TOKEN = "glsa-made-up"
 KEY = "quell 20261123-1337-k3f9"
 BEGAN = 1795441020
-_NEW = {"dashboardUID", "panelId", "time", "timeEnd", "tags", "text"}
-
-
-class Grafana(StandIn):
-    """Its annotations."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.annotations: dict[int, dict[str, Any]] = {}
-        self.login = f"Bearer {TOKEN}"
-        self.routes = {
-            "GET /api/annotations": self._list,
-            "POST /api/annotations": self._create,
-            "PATCH /api/annotations/{id}": self._patch,
-        }
-
-    def wrote(self) -> list[str]:
-        return [each for each in self.calls() if not each.startswith("GET")]
-
-    def _denied(self, asked: Asked) -> Answer | None:
-        if asked.headers.get("authorization") != self.login:
-            return Answer(401, {"message": "Invalid API key", "messageId": "api-key.invalid"})
-        return None
-
-    def _list(self, asked: Asked) -> Answer:
-        assert asked.query.keys() <= {"tags", "type", "dashboardUID", "from", "to", "limit"}
-        assert asked.query["type"] == ["annotation"]
-        found = [
-            each
-            for each in self.annotations.values()
-            if set(asked.query["tags"]) <= set(each["tags"])
-            and asked.query.get("dashboardUID", [each["dashboardUID"]]) == [each["dashboardUID"]]
-        ]
-        return self._denied(asked) or Answer(200, sorted(found, key=lambda each: -each["time"]))
-
-    def _create(self, asked: Asked) -> Answer:
-        wanted = asked.json()
-        assert wanted.keys() <= _NEW
-        assert isinstance(wanted["time"], int)
-        assert "panelId" not in wanted or "dashboardUID" in wanted
-        number = 1100 + len(self.annotations)
-        ends = {"timeEnd": wanted["time"], "panelId": 0, "dashboardUID": ""}
-        self.annotations[number] = {"id": number, **ends, **wanted}
-        return Answer(200, {"message": "Annotation added", "id": number})
-
-    def _patch(self, asked: Asked) -> Answer:
-        wanted = asked.json()
-        assert wanted.keys() <= {"text", "tags", "time", "timeEnd"}
-        self.annotations[int(asked.parts[0])] |= wanted
-        return Answer(200, {"message": "Annotation patched"})
 
 
 class Client:

@@ -71,7 +71,8 @@ def test_one_series_has_a_value(db: Target) -> None:
     assert outcome.seen["warnings"] == []
     assert 0 < outcome.seen["elapsed"] < 60
     assert outcome.finding is None
-    assert outcome.summary == "10"
+    assert outcome.summary == "{__name__=queue, name=mail} 10"
+    assert ask(db, "max(queue)", at=after(600)).summary == "90"
 
 
 def test_a_time_may_be_so_long_ago(db: Target) -> None:
@@ -104,7 +105,7 @@ def test_what_is_not_a_number_is_a_finding(db: Target) -> None:
     outcome = ask(db, "odd", at=after(600))
     assert (outcome.seen["value"], outcome.seen["matching"]) == (None, 1)
     assert outcome.finding == "not a number: odd"
-    assert outcome.summary == "none"
+    assert outcome.summary == "{__name__=odd} none"
 
 
 def test_a_scalar_is_one_series(db: Target) -> None:
