@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import document, fleet, journal, programs, scale, startup
+from benchmarks import document, fleet, journal, programs, scale, startup, trips
 from benchmarks.measure import Case, ContenderFailed, measure
 from tests.lab.many import ManyHosts
 
@@ -66,6 +66,10 @@ def _fleet(setting: Setting) -> Generator[str]:
             yield from _compared(cases, setting.runs)
 
 
+def _trips(setting: Setting) -> Generator[str]:
+    return trips.tables(setting.programs, setting.directory, setting.runs)
+
+
 def _scale(setting: Setting) -> Generator[str]:
     return _compared(scale.cases(setting.programs, setting.directory), setting.runs)
 
@@ -77,6 +81,7 @@ def _journal(setting: Setting) -> Generator[str]:
 PARTS = {
     "startup": Part("Start-up", _startup),
     "fleet": Part("Over SSH", _fleet),
+    "trips": Part("Round trips", _trips),
     "scale": Part("Large inputs", _scale),
     "journal": Part("Journal", _journal),
 }
@@ -129,7 +134,10 @@ def _options() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--runs", type=int, default=5, help="timed runs of each (default 5)")
     parser.add_argument(
-        "--hosts", type=_counts, default="1,10,50", help="numbers of hosts (default 1,10,50)"
+        "--hosts",
+        type=_counts,
+        default="1,10,50,100,500",
+        help="numbers of hosts (default 1,10,50,100,500)",
     )
     parser.add_argument(
         "--latency", type=_numbers, default="0,20",

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tests.lab.many import ManyHosts
 
 COMMANDS = 10
+MOST = 100
+"""Hosts that all contenders are given: with more, only quell and the bare scripts are compared."""
+MOST_MODULES = 50
+"""Likewise for Ansible's own modules, which take minutes."""
 CURVE = "-o KexAlgorithms=curve25519-sha256"
 
 
@@ -24,20 +28,24 @@ def cases(programs: Programs, many: ManyHosts, counts: Sequence[int], away: str)
         directory.mkdir()
         hosts = many.addresses[:count]
         plural = "" if count == 1 else "s"
-        yield Case(
-            f"{COMMANDS} commands on {count} host{plural}{away}",
-            (
-                *_quell(programs, many, directory, hosts),
-                *_paramiko(programs, many, directory, hosts),
-                _pyinfra(programs, many, directory, hosts),
-                *_ansible(programs, many, directory, hosts),
-            ),
-        )
+        contenders = [
+            *quell(programs, many, directory, hosts),
+            *paramiko(programs, many, directory, hosts),
+        ]
+        if count <= MOST:
+            contenders.append(_pyinfra(programs, many, directory, hosts))
+            contenders += _ansible(programs, many, directory, hosts)
+        yield Case(f"{COMMANDS} commands on {count} host{plural}{away}", tuple(contenders))
 
 
-def _quell(
-    programs: Programs, many: ManyHosts, directory: Path, hosts: Sequence[str]
+def quell(
+    programs: Programs,
+    many: ManyHosts,
+    directory: Path,
+    hosts: Sequence[str],
+    commands: int = COMMANDS,
 ) -> Iterator[Contender]:
+    """quell, one command after the other; and as it would rather do it, side by side."""
     inventory = directory / "quell.ini"
     inventory.write_text(_ini(many, hosts), encoding="utf-8")
     home = directory / "home"
@@ -45,15 +53,15 @@ def _quell(
     (home / ".ssh" / "known_hosts").symlink_to(many.known_hosts)
     for name, chained in (("quell", True), ("quell, independent probes", False)):
         playbook = directory / f"{'chain' if chained else 'independent'}.yml"
-        playbook.write_text(_probes(chained=chained), encoding="utf-8")
+        playbook.write_text(_probes(commands, chained=chained), encoding="utf-8")
         command = programs.quell("run", str(playbook), "-i", str(inventory))
         yield Contender(name, command, {"HOME": str(home), "XDG_STATE_HOME": str(home)})
 
 
-def _probes(*, chained: bool) -> str:
-    """A playbook of ten probes; chained, each reads the result of the one before."""
+def _probes(commands: int, *, chained: bool) -> str:
+    """A playbook of so many probes; chained, each reads the result of the one before."""
     lines = ["name: Ten commands", "hosts: all", "investigate:"]
-    for number in range(COMMANDS):
+    for number in range(commands):
         lines += [
             f"  - name: Command {number}",
             f"    command: {{argv: [echo, hello, '{number}'], probe: true}}",
@@ -64,9 +72,14 @@ def _probes(*, chained: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _paramiko(
-    programs: Programs, many: ManyHosts, directory: Path, hosts: Sequence[str]
+def paramiko(
+    programs: Programs,
+    many: ManyHosts,
+    directory: Path,
+    hosts: Sequence[str],
+    commands: int = COMMANDS,
 ) -> Iterator[Contender]:
+    """The bare scripts."""
     listed = directory / "hosts"
     listed.write_text("\n".join(hosts), encoding="utf-8")
     for way, name in (
@@ -76,7 +89,7 @@ def _paramiko(
         command = programs.script(
             "paramiko_limit.py", way, str(listed), "--port", str(many.port),
             "--user", many.user, "--key", str(many.key_path),
-            "--known-hosts", str(many.known_hosts), "--commands", str(COMMANDS),
+            "--known-hosts", str(many.known_hosts), "--commands", str(commands),
         )  # fmt: skip
         yield Contender(name, command)
 
@@ -115,11 +128,17 @@ def _ansible(
         encoding="utf-8",
     )
     environment = {"ANSIBLE_CONFIG": str(settings), "ANSIBLE_HOME": str(directory / "ansible")}
-    for module, options, name in (
-        ("raw", "", "Ansible `raw`"),
-        ("raw", CURVE, "Ansible `raw`, curve25519"),
-        ("command", CURVE, "Ansible `command`, curve25519"),
-    ):
+    mitogen = {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": programs.mitogen()}
+    ways: list[tuple[str, str, str, dict[str, str]]] = [
+        ("raw", "", "Ansible `raw`", {}),
+        ("raw", CURVE, "Ansible `raw`, curve25519", {}),
+    ]
+    if len(hosts) <= MOST_MODULES:
+        ways += [
+            ("command", CURVE, "Ansible `command`, curve25519", {}),
+            ("command", CURVE, "Ansible with mitogen `command`, curve25519", mitogen),
+        ]
+    for module, options, name, strategy in ways:
         known = f"-o UserKnownHostsFile={many.known_hosts} {options}"
         stem = f"{module}-curve" if options else module
         inventory, playbook = directory / f"{stem}.ini", directory / f"{module}.yml"
@@ -129,7 +148,7 @@ def _ansible(
             "".join(["- hosts: all\n  gather_facts: false\n  tasks:\n", *tasks]), encoding="utf-8"
         )
         command = programs.ansible("ansible-playbook", "-i", str(inventory), str(playbook))
-        yield Contender(name, command, environment)
+        yield Contender(name, command, {**environment, **strategy})
 
 
 def _ini(many: ManyHosts, hosts: Sequence[str], ssh_arguments: str = "") -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ROOT / ".venv-bench"
-PEERS = {"ansible": "ansible-core", "pyinfra": "pyinfra"}
+PEERS = {"ansible": ("ansible-core", "mitogen"), "pyinfra": ("pyinfra",)}
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
@@ -33,6 +33,13 @@ class Programs:
         """An Ansible command, such as `ansible-playbook`."""
         return (_program("ansible", program), *arguments)
 
+    def mitogen(self) -> str:
+        """The directory of mitogen's strategies for Ansible."""
+        code = "import ansible_mitogen; print(ansible_mitogen.__path__[0])"
+        asked = [_program("ansible", "python"), "-c", code]
+        found = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+        return f"{found}/plugins/strategy"
+
     def pyinfra(self, *arguments: str) -> tuple[str, ...]:
         """A `pyinfra` command."""
         return (_program("pyinfra", "pyinfra"), *arguments)
@@ -48,11 +55,11 @@ def install() -> Programs:
     Raises:
         SystemExit: a peer cannot be installed.
     """
-    versions = {}
-    for name, package in PEERS.items():
-        if not Path(_program(name, "python")).exists():
-            _make(name, package)
-        versions[package] = _version(name, package)
+    versions: dict[str, str] = {}
+    for name, packages in PEERS.items():
+        if not _has(name, packages):
+            _make(name, *packages)
+        versions |= {package: _version(name, package) for package in packages}
     # Else files that are gone from the source would be in the package still.
     shutil.rmtree(ROOT / "build", ignore_errors=True)
     _make("quell", str(ROOT))
@@ -65,9 +72,17 @@ def _program(environment: str, program: str) -> str:
     return str(ENVIRONMENTS / environment / "bin" / program)
 
 
-def _make(name: str, requirement: str) -> None:
+def _has(name: str, packages: Sequence[str]) -> bool:
+    if not Path(_program(name, "python")).exists():
+        return False
+    code = "import importlib.metadata as m, sys; [m.version(name) for name in sys.argv[1:]]"
+    asked = [_program(name, "python"), "-c", code, *packages]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+def _make(name: str, *requirements: str) -> None:
     directory = ENVIRONMENTS / name
-    command = [str(ROOT / "scripts" / "make-venv"), str(directory), requirement]
+    command = [str(ROOT / "scripts" / "make-venv"), str(directory), *requirements]
     if _run(command, env={**os.environ, "PYTHON": sys.executable}) != 0:
         shutil.rmtree(directory, ignore_errors=True)
         raise SystemExit(f"{name} cannot be installed into {directory}; nothing was measured")
