@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor, wait
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,6 +47,8 @@ class ThreadFleet:
         self._perform = perform
         self._forks = forks
         self._stopped = threading.Event()
+        # A thread takes longer to start than to run a command: they stay from wave to wave.
+        self._threads = ThreadPoolExecutor(max(forks, PER_HOST), "fleet")
 
     def run(self, wave: Wave) -> Iterator[Outcome]:
         """As the seam says.
@@ -69,14 +72,11 @@ class ThreadFleet:
                 outcomes.put(None)
 
         size = min(len(wave.lanes), max(self._forks, PER_HOST))
-        threads = [threading.Thread(target=work, name=f"fleet-{n}") for n in range(size)]
-        for thread in threads:
-            thread.start()
+        working = [self._threads.submit(work) for _ in range(size)]
         try:
             yield from _until_all_ended(outcomes, size)
         finally:
-            for thread in threads:
-                thread.join()
+            wait(working)
 
     def _walk(self, lane: Lane, outcomes: SimpleQueue[Outcome | Exception | None]) -> None:
         for order in lane:
