@@ -10,7 +10,7 @@ from engine.errors import GuardRefused, JournalError
 from engine.events import GuardHeld
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from engine.events import Event
     from engine.journal.base import Recorder
@@ -32,8 +32,12 @@ class Heeder:
 
     def tell(self, event: Event) -> None:
         """Record it. An action that is refused because the run is to stop stops it at once."""
+        self.tell_all([event])
+
+    def tell_all(self, events: Sequence[Event]) -> None:
+        """Record several, likewise."""
         try:
-            self._recorder.tell(event)
+            self._recorder.tell_all(events)
         except GuardRefused as refused:
             if refused.guard == "cancel":
                 self._heed()

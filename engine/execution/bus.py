@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.events import GroupSink
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from engine.events import Event, Sink
     from engine.redact import Redactor
@@ -28,19 +30,19 @@ class Bus:
     def __init__(self, redactor: Redactor, sinks: Sequence[Sink]) -> None:
         """Tell these sinks, in this order: the journal comes first."""
         self._redactor = redactor
-        self._sinks = sinks
+        self._tells = [_tell_all(sink) for sink in sinks]
         self._lock = threading.Lock()
 
-    def tell(self, event: Event) -> None:
-        """Mask the event and hand it to each sink.
+    def tell(self, *events: Event) -> None:
+        """Mask events and hand them to each sink.
 
         Raises:
-            JournalError: it could not be recorded; then no later sink has seen it.
+            JournalError: they could not be recorded; then no later sink has seen any of them.
         """
-        masked = self._masked(event)
+        masked = [self._masked(event) for event in events]
         with self._lock:
-            for sink in self._sinks:
-                sink.tell(masked)
+            for tell_all in self._tells:
+                tell_all(masked)
 
     def _masked(self, event: Event) -> Event:
         changed = {}
@@ -52,3 +54,14 @@ class Bus:
             if masked != value:
                 changed[name] = masked
         return msgspec.structs.replace(event, **changed) if changed else event
+
+
+def _tell_all(sink: Sink) -> Callable[[Sequence[Event]], None]:
+    if isinstance(sink, GroupSink):
+        return sink.tell_all
+
+    def one_by_one(events: Sequence[Event]) -> None:
+        for event in events:
+            sink.tell(event)
+
+    return one_by_one

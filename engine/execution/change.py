@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
@@ -142,7 +143,7 @@ class Changes:
         while any(lanes):
             by_host = {lane[0].host: lane for lane in lanes if lane}
             asking: list[Outcome] = []
-            for outcome in self._stage.dispatch(list(by_host.values())):
+            for outcome in chain.from_iterable(self._stage.dispatch(list(by_host.values()))):
                 lane = by_host[outcome.order.host]
                 if outcome.asks:
                     asking.append(outcome)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor, wait
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from engine.language.model import Task
 
     Lane = tuple[Order, ...]
+    Arrivals = SimpleQueue[Outcome | Exception | None]
+    """None says that a thread has ended."""
 
 PER_HOST = 8
 """Lanes of one host at a time: sshd's MaxSessions is 10 by default, and dialling needs some."""
@@ -23,10 +26,11 @@ PER_HOST = 8
 class Fleet(Protocol):
     """Runs waves somewhere."""
 
-    def run(self, wave: Wave) -> Iterator[Outcome]:
+    def run(self, wave: Wave) -> Iterator[list[Outcome]]:
         """Perform every order of the wave; yield outcomes in the order they arrive.
 
-        After `cancel` no further order is begun; what was begun is still yielded.
+        What has arrived meanwhile comes together. After `cancel` no further order is begun; what
+        was begun is still yielded.
         """
         ...
 
@@ -50,14 +54,14 @@ class ThreadFleet:
         # A thread takes longer to start than to run a command: they stay from wave to wave.
         self._threads = ThreadPoolExecutor(max(forks, PER_HOST), "fleet")
 
-    def run(self, wave: Wave) -> Iterator[Outcome]:
+    def run(self, wave: Wave) -> Iterator[list[Outcome]]:
         """As the seam says.
 
         Raises:
             JournalError: an intent could not be recorded; nothing was sent for it.
         """
         schedule = _Schedule(wave.lanes, self._forks, self._stopped)
-        outcomes: SimpleQueue[Outcome | Exception | None] = SimpleQueue()
+        outcomes: Arrivals = SimpleQueue()
 
         def work() -> None:
             try:
@@ -78,7 +82,7 @@ class ThreadFleet:
         finally:
             wait(working)
 
-    def _walk(self, lane: Lane, outcomes: SimpleQueue[Outcome | Exception | None]) -> None:
+    def _walk(self, lane: Lane, outcomes: Arrivals) -> None:
         for order in lane:
             if self._stopped.is_set():
                 return
@@ -97,20 +101,29 @@ class ThreadFleet:
         self._stopped.clear()
 
 
-def _until_all_ended(
-    outcomes: SimpleQueue[Outcome | Exception | None], threads: int
-) -> Iterator[Outcome]:
+def _until_all_ended(outcomes: Arrivals, threads: int) -> Iterator[list[Outcome]]:
     first_error: Exception | None = None
     while threads:
-        got = outcomes.get()
-        if got is None:
-            threads -= 1
-        elif isinstance(got, Exception):
-            first_error = first_error or got
-        else:
-            yield got
+        arrived: list[Outcome] = []
+        for got in _those_there(outcomes):
+            if got is None:
+                threads -= 1
+            elif isinstance(got, Exception):
+                first_error = first_error or got
+            else:
+                arrived.append(got)
+        if arrived:
+            yield arrived
     if first_error is not None:
         raise first_error
+
+
+def _those_there(outcomes: Arrivals) -> Iterator[Outcome | Exception | None]:
+    """The next, waiting for it, and whatever is there by then."""
+    yield outcomes.get()
+    with suppress(Empty):
+        while True:
+            yield outcomes.get_nowait()
 
 
 class _Schedule:

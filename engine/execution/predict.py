@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -116,7 +117,9 @@ class Predictor:
 
     def _ask(self, cells: Sequence[Order | _Open], tally: _Tally) -> None:
         orders = [cell for cell in cells if isinstance(cell, Order)]
-        outcomes = {o.order.key: o for o in self._stage.dispatch([order] for order in orders)}
+        outcomes = {
+            o.order.key: o for o in chain(*self._stage.dispatch([order] for order in orders))
+        }
         for cell in cells:
             if isinstance(cell, _Open):
                 tally.open.append(cell)

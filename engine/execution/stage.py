@@ -21,9 +21,9 @@ from engine.nearest import did_you_mean
 from engine.units import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from engine.events import Event, PhaseName
+    from engine.events import PhaseName, Tell
     from engine.execution.fleet import Fleet
     from engine.execution.memory import Memory
     from engine.execution.orders import Key, Mode
@@ -58,7 +58,7 @@ class Stage:
         memory: Memory,
         fleet: Fleet,
         templates: Templates,
-        tell: Callable[[Event], None],
+        tell: Tell,
         past: Past,
     ) -> None:
         """Work for one run.
@@ -105,9 +105,9 @@ class Stage:
             ended += settled
             # A loop's items run side by side: they are probes, or records that may be repeated.
             lanes += [orders] if task.text.loop_control.pause else [[order] for order in orders]
-        for outcome in self.dispatch(lanes):
-            self.tell(outcome)
-            ended.append(outcome)
+        for outcomes in self.dispatch(lanes):
+            self.tell(*outcomes)
+            ended += outcomes
         self.remember(ended)
         return ended
 
@@ -123,9 +123,9 @@ class Stage:
             orders, settled = self.expand("severity", again, host, "probe")
             ended += settled
             lanes += [[order] for order in orders]
-        for outcome in self.dispatch(lanes):
-            self.tell(outcome)
-            ended.append(outcome)
+        for outcomes in self.dispatch(lanes):
+            self.tell(*outcomes)
+            ended += outcomes
         self.remember(ended)
 
     def end_early(self, outcome: Outcome) -> None:
@@ -269,39 +269,40 @@ class Stage:
             self.tell(outcome)
         return outcome
 
-    def dispatch(self, lanes: Iterable[Sequence[Order]]) -> Iterable[Outcome]:
-        """Send lanes to the fleet; outcomes come as they arrive."""
+    def dispatch(self, lanes: Iterable[Sequence[Order]]) -> Iterable[list[Outcome]]:
+        """Send lanes to the fleet; outcomes come as they arrive, some of them together."""
         full = tuple(tuple(lane) for lane in lanes if lane)
         return self._fleet.run(Wave(full)) if full else ()
 
-    def tell(self, outcome: Outcome) -> None:
-        """Make an outcome known, and let it count."""
+    def tell(self, *outcomes: Outcome) -> None:
+        """Make outcomes known, and let them count."""
+        self._tell(*[self._counted(outcome) for outcome in outcomes])
+
+    def _counted(self, outcome: Outcome) -> TaskEnded:
         order = outcome.order
         ignored = outcome.failed and self.forgives(outcome)
         if order.phase != "severity":  # a second look at what has counted already
             self.memory.count(outcome, ignored=ignored)
         shown = self._without_secrets(outcome)
-        self._tell(
-            TaskEnded(
-                phase=order.phase,
-                task=order.task.id,
-                name=order.name,
-                module=order.task.module,
-                place=str(order.task.place),
-                host=order.host,
-                delegate=order.delegate,
-                item=order.item,
-                status=outcome.status,
-                ignored=ignored,
-                message=outcome.message,
-                summary=shown.summary,
-                result=shown.result,
-                seconds=round(outcome.seconds, 4),
-                intent=outcome.intent or None,
-                verified=outcome.verified,
-                applied=outcome.applied,
-                hostless=order.task.kind == "checkpoint",
-            )
+        return TaskEnded(
+            phase=order.phase,
+            task=order.task.id,
+            name=order.name,
+            module=order.task.module,
+            place=str(order.task.place),
+            host=order.host,
+            delegate=order.delegate,
+            item=order.item,
+            status=outcome.status,
+            ignored=ignored,
+            message=outcome.message,
+            summary=shown.summary,
+            result=shown.result,
+            seconds=round(outcome.seconds, 4),
+            intent=outcome.intent or None,
+            verified=outcome.verified,
+            applied=outcome.applied,
+            hostless=order.task.kind == "checkpoint",
         )
 
     def _without_secrets(self, outcome: Outcome) -> Outcome:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from engine.events import Event
@@ -59,6 +59,10 @@ class Recorder(AbstractContextManager["Recorder"], Protocol):
                 the run to stop; it is not recorded, and must not be done.
             JournalError: it is not recorded: what it announces must not be done.
         """
+        ...
+
+    def tell_all(self, events: Sequence[Event]) -> None:
+        """Record several, in order, as `tell` does each; at the first that fails it ends."""
         ...
 
     def lock(self, targets: Iterable[Target]) -> dict[Target, Holder]:

@@ -133,12 +133,12 @@ class SerialFleet:
         self._perform = perform
         self.lanes: list[tuple[Order, ...]] = []
 
-    def run(self, wave: Wave) -> Iterator[Outcome]:
+    def run(self, wave: Wave) -> Iterator[list[Outcome]]:
         self.lanes += wave.lanes
         for lane in wave.lanes:
             for order in lane:
                 outcome = self._perform(order)
-                yield outcome
+                yield [outcome]
                 if outcome.asks or (outcome.failed and order.task.kind == "action"):
                     break
 

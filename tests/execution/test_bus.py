@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.errors import JournalError
+from engine.events import TaskEnded
 from engine.execution.bus import Bus
 from engine.redact import MASK, Redactor
 from tests.journal.events import intent, started, task
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engine.events import Event
 
 
@@ -35,6 +38,27 @@ def test_every_sink_is_told_every_event() -> None:
     for event in told:
         bus.tell(event)
     assert [sink.seen for sink in sinks] == [told, told]
+
+
+class Grouping(Sink):
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups: list[list[Event]] = []
+
+    def tell_all(self, events: Sequence[Event]) -> None:
+        self.groups.append([*events])
+
+
+def test_what_comes_together_is_told_together_to_who_takes_it_so() -> None:
+    redactor, grouping, sink = Redactor(), Grouping(), Sink()
+    redactor.learn("open sesame")
+    told: list[Event] = [task(1, name="open sesame"), task(2)]
+    Bus(redactor, [grouping, sink]).tell(*told)
+    assert grouping.groups == [sink.seen]
+    assert [event.name for event in sink.seen if isinstance(event, TaskEnded)] == [
+        MASK,
+        "Connections in use",
+    ]
 
 
 def test_what_the_first_does_not_take_no_other_sees() -> None:

@@ -1,6 +1,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from typing import Literal
 
 import pytest
@@ -13,7 +14,8 @@ from tests.execution.build import order, outcome
 
 def run(perform: Callable[[Order], Outcome], lanes: list[list[Order]], forks: int = 4) -> list[str]:
     wave = Wave(tuple(tuple(lane) for lane in lanes))
-    return [f"{o.order.host}.{o.order.task.name}" for o in ThreadFleet(perform, forks).run(wave)]
+    ended = chain.from_iterable(ThreadFleet(perform, forks).run(wave))
+    return [f"{o.order.host}.{o.order.task.name}" for o in ended]
 
 
 def test_every_order_is_performed_once() -> None:
@@ -111,13 +113,13 @@ def test_after_a_cancel_nothing_new_begins() -> None:
 
     fleet = ThreadFleet(perform, 1)
     wave = Wave(tuple((order(f"h{n}"),) for n in range(50)))
-    ended = [o.order.host for o in fleet.run(wave)]
+    ended = [o.order.host for o in chain.from_iterable(fleet.run(wave))]
     assert sorted(ended) == sorted(done)
     # At most what other threads had taken before the first one cancelled.
     assert len(done) < 50
     assert list(fleet.run(wave)) == []
     fleet.revive()
-    assert next(iter(fleet.run(wave))).order.host == "h0"
+    assert next(iter(fleet.run(wave)))[0].order.host == "h0"
 
 
 def test_an_intent_that_cannot_be_recorded_stops_everything() -> None:

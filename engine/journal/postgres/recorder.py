@@ -23,7 +23,7 @@ from engine.journal.recording import is_promised
 from engine.journal.writer import this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from engine.events import Event
     from engine.journal.guards import Heeded, Holder, Target
@@ -141,6 +141,11 @@ class PostgresRecorder:
             else:
                 self._tail.append(sent)
                 self._tail_size += len(encoded)
+
+    def tell_all(self, events: Sequence[Event]) -> None:
+        """As `Recorder.tell_all`."""
+        for event in events:
+            self.tell(event)
 
     def lock(self, targets: Iterable[Target]) -> dict[Target, Holder]:
         """As `Recorder.lock`."""

@@ -17,7 +17,7 @@ from engine.journal.sqlite.transaction import SqliteTransaction, looking, writin
 from engine.journal.writer import this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from engine.events import Event
@@ -67,28 +67,35 @@ class SqliteRecorder:
 
     def tell(self, event: Event) -> None:
         """As `Recorder.tell`."""
-        if isinstance(event, PROGRESS):
+        self.tell_all([event])
+
+    def tell_all(self, events: Sequence[Event]) -> None:
+        """As `Recorder.tell_all`, in one transaction."""
+        kept = [(event, encode(event)) for event in events if not isinstance(event, PROGRESS)]
+        if not kept:
             return
-        durable = is_promised(event)
-        encoded = encode(event)
+        durable = any(is_promised(event) for event, _ in kept)
         with self._lock, plain_errors(self._path):
             with self._writing(durable=durable):
-                head = self._append(event, encoded)
+                head = self._append(kept)
             self._claim.note(head, durable=durable)
 
-    def _append(self, event: Event, encoded: bytes) -> Head:
+    def _append(self, kept: Sequence[tuple[Event, bytes]]) -> Head:
         transaction, run = self._transaction, self._run
-        if isinstance(event, Intent):
-            stops.permit(transaction, run)
         # Read back each time: after a failed or interrupted commit only the file knows.
-        head = seal(head_of(transaction, run), run, encoded)
-        transaction.rows(
-            "INSERT INTO records VALUES (:run, :number, :event, :hash)",
-            run=run,
-            number=head.count,
-            event=encoded,
-            hash=head.hash,
-        )
+        head = head_of(transaction, run)
+        for event, encoded in kept:
+            if isinstance(event, Intent):
+                stops.permit(transaction, run)
+            head = seal(head, run, encoded)
+            transaction.rows(
+                "INSERT INTO records VALUES (:run, :number, :event, :hash)",
+                run=run,
+                number=head.count,
+                event=encoded,
+                hash=head.hash,
+            )
+            actions.index(transaction, run, head.count, event)
         transaction.rows(
             "INSERT INTO runs (run, count, head) VALUES (:run, :count, :head)"
             " ON CONFLICT (run) DO UPDATE SET count = excluded.count, head = excluded.head",
@@ -96,7 +103,6 @@ class SqliteRecorder:
             count=head.count,
             head=head.hash,
         )
-        actions.index(transaction, run, head.count, event)
         return head
 
     def lock(self, targets: Iterable[Target]) -> dict[Target, Holder]:
