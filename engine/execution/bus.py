@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.events import GroupSink
+from engine.events import PROGRESS, GroupSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,17 +33,36 @@ class Bus:
         self._redactor = redactor
         self._tells = [_tell_all(sink) for sink in sinks]
         self._lock = threading.Lock()
+        self._progress: deque[Event] = deque()
 
     def tell(self, *events: Event) -> None:
         """Mask events and hand them to each sink.
+
+        Who only says how far it is does not wait: whoever is telling the sinks tells that, too.
 
         Raises:
             JournalError: they could not be recorded; then no later sink has seen any of them.
         """
         masked = [self._masked(event) for event in events]
-        with self._lock:
-            for tell_all in self._tells:
-                tell_all(masked)
+        if all(isinstance(event, PROGRESS) for event in masked):
+            self._progress += masked
+        else:
+            with self._lock:
+                self._hand_on_progress()
+                self._hand_on(masked)
+        while self._progress and self._lock.acquire(blocking=False):
+            try:
+                self._hand_on_progress()
+            finally:
+                self._lock.release()
+
+    def _hand_on_progress(self) -> None:
+        while self._progress:
+            self._hand_on([self._progress.popleft()])
+
+    def _hand_on(self, events: Sequence[Event]) -> None:
+        for tell_all in self._tells:
+            tell_all(events)
 
     def _masked(self, event: Event) -> Event:
         changed = {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from engine.errors import JournalError
-from engine.events import TaskEnded
+from engine.events import TaskEnded, TaskStarted
 from engine.execution.bus import Bus
 from engine.redact import MASK, Redactor
 from tests.journal.events import intent, started, task
@@ -59,6 +61,37 @@ def test_what_comes_together_is_told_together_to_who_takes_it_so() -> None:
         MASK,
         "Connections in use",
     ]
+
+
+class Slow(Sink):
+    """Takes its time over whatever is no progress."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def tell(self, event: Event) -> None:
+        if not isinstance(event, TaskStarted):
+            self.begun.set()
+            assert self.go_on.wait(20)
+        super().tell(event)
+
+
+def test_progress_waits_for_nobody_and_is_told_all_the_same() -> None:
+    slow = Slow()
+    bus = Bus(Redactor(), [slow])
+    before, after = (
+        TaskStarted(phase="investigate", task="investigate.1", name=name, host="db1")
+        for name in ("before", "after")
+    )
+    bus.tell(before)
+    with ThreadPoolExecutor() as pool:
+        telling = pool.submit(bus.tell, task(1))
+        assert slow.begun.wait(20)
+        bus.tell(after)  # would never return if it waited
+        slow.go_on.set()
+        telling.result(20)
+    assert slow.seen == [before, task(1), after]
 
 
 def test_what_the_first_does_not_take_no_other_sees() -> None:
