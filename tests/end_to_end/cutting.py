@@ -239,17 +239,18 @@ def _any_left(said: str) -> bool:
 
 def _cut_at(number: int, when: When) -> None:
     numbers = itertools.count()
-    tell = SqliteRecorder.tell
+    tell_all = SqliteRecorder.tell_all
 
-    def cut(recorder: SqliteRecorder, event: Event) -> None:
-        cuts = not isinstance(event, PROGRESS) and next(numbers) == number
-        if cuts and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        tell(recorder, event)
-        if cuts:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def cut(recorder: SqliteRecorder, events: Sequence[Event]) -> None:
+        for event in events:  # one by one, so that it can be cut between any two of them
+            cuts = not isinstance(event, PROGRESS) and next(numbers) == number
+            if cuts and when == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            tell_all(recorder, [event])
+            if cuts:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    SqliteRecorder.tell = cut  # type: ignore[assignment,method-assign]
+    SqliteRecorder.tell_all = cut  # type: ignore[assignment,method-assign]
 
 
 def _context() -> ForkServerContext:
