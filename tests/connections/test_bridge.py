@@ -164,11 +164,15 @@ def test_a_refusal_of_the_account_is_told_as_for_a_command(
 def test_when_a_client_hangs_up_nothing_is_left_on_the_host(
     host: Host, enter: Callable[..., Connection]
 ) -> None:
-    connection = enter("asked")
+    def there() -> set[str]:
+        listed = ["sh", "-c", "ps -eo pid,args | grep -E '[s]udo|[q]uell-forward|PF_UNI[X]'"]
+        return set(host.exec(listed).stdout.splitlines())
+
+    connection, before = enter("asked"), there()  # other tests' may end later
     stream = connection.dial(Unix(PATH), timeout=20, become=ROOT)
+    assert there() - before
     stream.close()
-    mine = ["sh", "-c", "ps -eo user,args | grep -E '[s]udo|[q]uell-forward|PF_UNI[X]'"]
-    assert eventually(lambda: host.exec(mine).stdout == "")
+    assert eventually(lambda: there() <= before)
 
 
 # ── the clients ───────────────────────────────────────────────────────────────────────────────

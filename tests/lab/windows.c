@@ -43,8 +43,13 @@ static int session(void)
     start.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
     start.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
     start.hStdError = GetStdHandle(STD_ERROR_HANDLE);
-    if (!CreateProcessW(shell, line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child))
-        return 255;
+    /* Wine on a busy machine cannot always begin a process at once. */
+    for (int tries = 0; !CreateProcessW(shell, line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child);
+         tries++) {
+        if (tries == 20)
+            return 255;
+        Sleep(250);
+    }
     CloseHandle(start.hStdInput);
     WaitForSingleObject(child.hProcess, INFINITE);
     GetExitCodeProcess(child.hProcess, &status);
