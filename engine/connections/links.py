@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine.connections.become import Ladders
 from engine.connections.credentials import Credentials
+from engine.connections.entrance import time_left
 from engine.connections.kept import Kept
 from engine.connections.timers import Timers
 from engine.errors import Overdue, Unreachable
@@ -160,18 +161,15 @@ class LazyConnection:
         ends = time.monotonic() + timeout
         interruptions = self._kept.interruptions
 
-        def left() -> float:
-            return max(0.01, ends - time.monotonic())
-
         try:
             connection = self._kept.get(timeout)
             try:
-                return work(connection, left())
+                return work(connection, time_left(ends))
             except Unreachable:
                 # What an interruption has cut off is not to be begun again.
                 if connection.alive or self._kept.interruptions != interruptions:
                     raise
-            return work(self._kept.get(left()), left())
+            return work(self._kept.get(time_left(ends)), time_left(ends))
         except Overdue as error:
             # Some of the time may have gone into the connect: who asked knows only the whole.
             raise Overdue(timeout, error.found, gone=error.gone) from error

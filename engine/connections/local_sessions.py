@@ -53,9 +53,10 @@ class LocalSessions:
         del deadline
         (theirs_in, ours_in), (out, theirs_out), (err, theirs_err) = (os.pipe() for _ in range(3))
         argv = ("/bin/sh", "-c", line)
-        channel = LocalChannel(argv, (theirs_in, theirs_out, theirs_err), ours_in, out, err)
+        errors = _Output(err)
+        channel = LocalChannel(argv, (theirs_in, theirs_out, theirs_err), ours_in, out, errors)
         self._open.add(channel)
-        threads = [] if channel.errors is None else [channel.errors.into(stderr)]
+        threads = [errors.into(stderr)]
         if hear is None:
             threads.append(channel.output.into(stdout))
         else:
@@ -135,7 +136,7 @@ class LocalChannel:
         theirs: its stdin, stdout and stderr; closed here.
         ours_in: what it reads is written here.
         ours_out: what it writes is read here.
-        ours_err: and its stderr here, unless it is the same.
+        errors: and its stderr here, unless it is the same.
     """
 
     event_ready = True
@@ -146,7 +147,7 @@ class LocalChannel:
         theirs: tuple[int, int, int],
         ours_in: int,
         ours_out: int,
-        ours_err: int | None = None,
+        errors: _Output | None = None,
     ) -> None:
         """Start it, in a session of its own."""
         self.status_event = threading.Event()
@@ -154,7 +155,7 @@ class LocalChannel:
         self.ended_by = 0
         self.closed = False
         self.output = _Output(ours_out)
-        self.errors = None if ours_err is None else _Output(ours_err)
+        self._errors = errors
         self._input = ours_in
         self._timeout: float | None = None
         os.set_blocking(ours_in, False)
@@ -222,8 +223,8 @@ class LocalChannel:
         """As in `Channel`."""
         self.closed = True
         self.shutdown(2)
-        if self.errors is not None:
-            self.errors.close()
+        if self._errors is not None:
+            self._errors.close()
 
 
 class _Output:

@@ -167,12 +167,13 @@ class Sessions:
 
     def send(self, channel: Channel, data: bytes, deadline: float) -> bool:
         """As in `Entrance`."""
+        if len(data) <= CHUNK:
+            return send(channel, data, deadline)
         # Where the server stands still, much data fills the link, and then nothing that waits to
         # be sent can look at the clock: nobody but the link's end wakes it.
         watch = threading.Timer(deadline + _STUCK - time.monotonic(), self._link.close)
         watch.daemon = True
-        if len(data) > CHUNK:
-            watch.start()
+        watch.start()
         try:
             return send(channel, data, deadline)
         finally:

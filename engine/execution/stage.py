@@ -105,11 +105,7 @@ class Stage:
             ended += settled
             # A loop's items run side by side: they are probes, or records that may be repeated.
             lanes += [orders] if task.text.loop_control.pause else [[order] for order in orders]
-        for outcomes in self.dispatch(lanes):
-            self.tell(*outcomes)
-            ended += outcomes
-        self.remember(ended)
-        return ended
+        return self._finished(lanes, ended)
 
     def run_again(self, tasks: Sequence[Task]) -> None:
         """Look once more at what these tasks of the investigation look at: fresh evidence.
@@ -123,10 +119,16 @@ class Stage:
             orders, settled = self.expand("severity", again, host, "probe")
             ended += settled
             lanes += [[order] for order in orders]
+        self._finished(lanes, ended)
+
+    def _finished(self, lanes: Iterable[Sequence[Order]], settled: list[Outcome]) -> list[Outcome]:
+        """What lanes came to, after what was settled without them; all of it is remembered."""
+        ended = [*settled]
         for outcomes in self.dispatch(lanes):
             self.tell(*outcomes)
             ended += outcomes
         self.remember(ended)
+        return ended
 
     def end_early(self, outcome: Outcome) -> None:
         """An order ended when it was only asked what it would do; it is not run any more."""
@@ -146,7 +148,8 @@ class Stage:
 
     def _hosts_of(self, task: Task, hosts: Collection[str] | None) -> Sequence[str]:
         # A limit may leave a task no host at all, which is not the same as to be in no phase.
-        own = self.plan.grid.get(task.id, self.plan.every_host())
+        grid = self.plan.grid
+        own = grid[task.id] if task.id in grid else self.plan.every_host()
         found = [host for host in own if hosts is None or host in hosts]
         return self.past.once(task, found) if task.once else found
 
