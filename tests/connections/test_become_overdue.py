@@ -18,8 +18,9 @@ from tests.lab.faults import kill_sshd, sshd_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
-    from engine.connections.base import Connection
+    from engine.connections.base import Connection, Finished
     from tests.lab.lab import Host, Lab
 
 pytestmark = pytest.mark.lab
@@ -108,17 +109,29 @@ def test_what_an_earlier_command_of_the_account_left_running_is_left_alone(
     assert connection.run(Argv(("pkill", "-f", f"^sleep {mark}$")), timeout=20, become=become)
 
 
+def begin(
+    pool: ThreadPoolExecutor, connection: Connection, script: Script, timeout: float
+) -> Future[Finished]:
+    """Start a script as another account; returns when it has said something."""
+    begun = threading.Event()
+    running = pool.submit(
+        connection.run,
+        script,
+        timeout=timeout,
+        become=Become(OTHER),
+        listener=lambda *_: begun.set(),
+    )
+    assert begun.wait(20)
+    return running
+
+
 def test_the_host_ends_it_when_its_link_has_died(
     host: Host, enter: Callable[[str], Connection], mark: str
 ) -> None:
-    connection, become = enter("free"), Become(OTHER)
-    begun = threading.Event()
+    connection = enter("free")
     script = Script("trap '' TERM HUP; echo begun; sleep \"$1\"; :", (mark,))
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(
-            connection.run, script, timeout=5, become=become, listener=lambda *_: begun.set()
-        )
-        assert begun.wait(20)
+        running = begin(pool, connection, script, 5)
         assert eventually(lambda: asleep(host, "1"))  # the host's timer
         cut(host)
         with pytest.raises(LinkLost):
@@ -129,15 +142,11 @@ def test_the_host_ends_it_when_its_link_has_died(
 def test_one_that_was_cut_off_early_is_told_of_before_the_next_of_any_account(
     host: Host, enter: Callable[[str], Connection], mark: str
 ) -> None:
-    connection, become = enter("free"), Become(OTHER)
-    begun = threading.Event()
+    connection = enter("free")
     # With its output elsewhere it has no reason to end by itself.
     script = Script("trap '' TERM HUP; echo begun; exec >/dev/null 2>&1; sleep \"$1\"; :", (mark,))
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(
-            connection.run, script, timeout=3, become=become, listener=lambda *_: begun.set()
-        )
-        assert begun.wait(20)
+        running = begin(pool, connection, script, 3)
         cut(host)
         with pytest.raises(LinkLost):
             running.result(30)

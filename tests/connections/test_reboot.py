@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.connections.base import Argv, Script, Tcp
+from engine.connections.forward import unix_socket
 from engine.connections.links import Links
 from engine.errors import Unreachable
 from tests.connections.helpers import eventually, settings_for
 from tests.lab.faults import black_hole, kill_sshd
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from engine.connections.base import Connection
@@ -66,10 +68,19 @@ def test_so_has_the_next_stream_and_the_next_forward(
     address = Tcp("localhost", ssh_server.echo)
     host.dial(address, timeout=20).close()
     reboot(lab, host)
-    with host.forward(address, timeout=20):
-        pass
+    with host.forward(address, timeout=20) as path, unix_socket() as stream:
+        stream.connect(path)
+        assert echoed(stream)
     reboot(lab, host)
-    host.dial(address, timeout=20).close()
+    with host.dial(address, timeout=20) as stream:
+        assert echoed(stream)
+
+
+def echoed(stream: socket.socket) -> bool:
+    """Whether the other end answers with what it is sent."""
+    stream.settimeout(20)
+    stream.sendall(b"x")
+    return stream.recv(1) == b"x"
 
 
 def test_while_it_is_down_it_is_unreachable_and_then_it_is_not(
