@@ -11,7 +11,7 @@ import pytest
 
 from engine.connections.links import Links
 from engine.connections.settings import Settings
-from tests.connections.helpers import Server, settings_for
+from tests.connections.helpers import Server, connected, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,15 +43,7 @@ def host(
     request: pytest.FixtureRequest, lab: Lab, sh_ports: dict[str, int]
 ) -> Iterator[Connection]:
     """The same test runs on a host with each `sh`."""
-    yield from _connected(settings_for(lab.h1, ansible_port=sh_ports[request.param]))
-
-
-def _connected(settings: Settings) -> Iterator[Connection]:
-    links = Links({settings.name: settings})
-    connection = links.get(settings.name)
-    assert connection.platform.shell == "sh"  # what a test does next has all its time for itself
-    yield connection
-    links.close()
+    yield from connected(settings_for(lab.h1, ansible_port=sh_ports[request.param]))
 
 
 @pytest.fixture
@@ -63,7 +55,7 @@ def local() -> Iterator[Connection]:
 
 @pytest.fixture
 def ssh(lab: Lab) -> Iterator[Connection]:
-    yield from _connected(settings_for(lab.h1))
+    yield from connected(settings_for(lab.h1))
 
 
 @pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.lab)])

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.connections.links import Links
 from engine.connections.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from engine.connections.base import Connection
     from tests.lab.lab import Host
@@ -39,6 +40,16 @@ def settings_for(host: Host, **changes: Any) -> Settings:
         "ansible_ssh_known_hosts_file": str(host.known_hosts),
     }
     return Settings.from_variables(host.name, {**variables, **changes})
+
+
+def connected(settings: Settings) -> Iterator[Connection]:
+    """A Linux host's connection, for a fixture to yield from."""
+    links = Links({settings.name: settings})
+    connection = links.get(settings.name)
+    platform = connection.platform  # what a test does next has all its time for itself
+    assert (platform.family, platform.shell) == ("linux", "sh")
+    yield connection
+    links.close()
 
 
 class Resources:

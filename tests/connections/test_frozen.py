@@ -16,9 +16,8 @@ import requests
 
 from engine.connections import docker, http, postgres
 from engine.connections.base import Argv, Script, Tcp
-from engine.connections.links import Links
 from engine.errors import DeadlineExceeded, LinkLost
-from tests.connections.helpers import Resources, settings_for
+from tests.connections.helpers import Resources, connected, settings_for
 from tests.lab.dockerd import SOCKET
 from tests.lab.faults import black_hole, frozen, kill_sshd, sshd_sessions
 from tests.lab.postgres import DATABASE
@@ -42,22 +41,18 @@ def host(lab: Lab) -> Iterator[Connection]:
     """A dead peer is found after two seconds of silence."""
     lab.h1.sshd(PORT)
     quick = "-o ServerAliveInterval=1 -o ServerAliveCountMax=1"
-    yield from connected(lab, ansible_ssh_extra_args=quick)
+    yield from reached(lab, ansible_ssh_extra_args=quick)
 
 
 @pytest.fixture
 def patient(lab: Lab) -> Iterator[Connection]:
     """Nobody looks for a dead peer here: only deadlines end what waits."""
     lab.h1.sshd(PORT)
-    yield from connected(lab, ansible_ssh_extra_args="-o ServerAliveInterval=0")
+    yield from reached(lab, ansible_ssh_extra_args="-o ServerAliveInterval=0")
 
 
-def connected(lab: Lab, **changes: Any) -> Iterator[Connection]:
-    links = Links({"h1": settings_for(lab.h1, ansible_port=PORT, **changes)})
-    connection = links.get("h1")
-    assert connection.platform.family == "linux"
-    yield connection
-    links.close()
+def reached(lab: Lab, **changes: Any) -> Iterator[Connection]:
+    yield from connected(settings_for(lab.h1, ansible_port=PORT, **changes))
     kill_sshd(lab.h1, PORT)
 
 

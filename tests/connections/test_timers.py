@@ -12,9 +12,8 @@ import pytest
 
 from engine.connections.base import Argv, Script
 from engine.connections.ending import Leader
-from engine.connections.links import Links
 from engine.errors import DeadlineExceeded, LinkLost
-from tests.connections.helpers import eventually, settings_for
+from tests.connections.helpers import connected, eventually, settings_for
 from tests.end_to_end.hosts import processes
 from tests.lab.faults import black_hole, kill_sshd, sshd_sessions
 
@@ -32,11 +31,7 @@ PORT = 2272
 @pytest.fixture
 def host(lab: Lab) -> Iterator[Connection]:
     lab.h1.sshd(PORT)
-    links = Links({"h1": settings_for(lab.h1, ansible_port=PORT)})
-    connection = links.get("h1")
-    assert connection.platform.family == "linux"
-    yield connection
-    links.close()
+    yield from connected(settings_for(lab.h1, ansible_port=PORT))
     kill_sshd(lab.h1, PORT)
 
 
