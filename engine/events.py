@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import msgspec
 from msgspec import Struct
 
+from engine.typed import from_json
+
 Status = Literal["ok", "changed", "finding", "skipped", "failed", "unreachable", "unknown"]
 """How a task ended on a host. `unknown`: an action was sent and its outcome could not be learnt."""
 
@@ -464,4 +466,4 @@ def decode(line: bytes | str) -> Event:
     Raises:
         msgspec.ValidationError: it is not one.
     """
-    return msgspec.json.decode(line, type=Event)  # type: ignore[no-any-return]
+    return from_json(line, Event)  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ import msgspec
 import modules
 from engine.contract import Action, Checkpoint, Condition, Module, Probe, Record
 from engine.errors import InputError
+from engine.typed import convert
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,7 @@ class Entry:
         Raises:
             msgspec.ValidationError: an argument has the wrong type or value.
         """
-        return msgspec.convert(args, self.cls, strict=False, dec_hook=_keep_condition)
+        return convert(args, self.cls, strict=False, hook=_keep_condition)
 
 
 class Registry:

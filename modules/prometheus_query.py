@@ -18,9 +18,11 @@ from engine.contract import (
     Struct,
     Target,
     amount,
+    convert,
     cut,
     duration,
     figure,
+    from_json,
     seconds,
     since,
     when,
@@ -224,7 +226,7 @@ class PrometheusQuery(HttpClient, Probe[Results], frozen=True, kw_only=True):
         if truncated:
             raise ModuleFailed(f"the answer is longer than {amount(BODY_LIMIT)}: narrow the query")
         try:
-            answer = msgspec.json.decode(content, type=_Answer)
+            answer = from_json(content, _Answer)
         except msgspec.DecodeError:
             raise ModuleFailed(
                 f"{base} does not speak Prometheus' API: status {response.status_code}"
@@ -244,11 +246,11 @@ def _series(answer: _Answer) -> list[Result]:
     try:
         if kind in {"vector", "matrix"}:
             assert answer.data is not None
-            samples = msgspec.convert(answer.data.result, list[_Sample])
+            samples = convert(answer.data.result, list[_Sample])
             return [_result(sample) for sample in samples]
         if kind == "scalar":
             assert answer.data is not None
-            return [_result(_Sample(value=msgspec.convert(answer.data.result, tuple[float, str])))]
+            return [_result(_Sample(value=convert(answer.data.result, tuple[float, str])))]
     except (msgspec.ValidationError, ValueError) as error:
         raise ModuleFailed(f"Prometheus' answer is not as expected: {error}") from error
     raise ModuleFailed(f"the query's answer is {kind}, which has no figure")

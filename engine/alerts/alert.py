@@ -8,6 +8,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from engine.typed import convert
+
 LONGEST_TITLE = 200
 
 NOTHING: dict[str, Any] = {
@@ -59,7 +61,7 @@ class Alert(
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Alert:
         """Of what `data` gave."""
-        return msgspec.convert(data, cls)
+        return convert(data, cls)
 
 
 class Offer(Struct, frozen=True, kw_only=True):

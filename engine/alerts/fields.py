@@ -9,6 +9,7 @@ import msgspec
 
 from engine.errors import InputError, Problem
 from engine.language.words import shown
+from engine.typed import convert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +120,7 @@ class Fields:
             return None
         found = self._under(key)
         try:
-            time = msgspec.convert(text, datetime)
+            time = convert(text, datetime)
         except msgspec.ValidationError:
             raise found.wrong(f"must be a time such as {_TIME}, not {shown(text)}") from None
         if time.year == _NEVER:

@@ -64,6 +64,7 @@ from engine.contract.commands import FreeCommand
 from engine.contract.module import Action, Module, Observing, Probe, Record, to_plain
 from engine.contract.target import Deadline, Target, since
 from engine.errors import DeadlineExceeded, DialRefused, GuardRefused, LinkLost, ModuleFailed
+from engine.typed import convert, from_json
 from engine.units import amount, count, cut, duration, figure, percent
 
 __all__ = [
@@ -108,11 +109,13 @@ __all__ = [
     "Unix",
     "amount",
     "contains",
+    "convert",
     "count",
     "cut",
     "docker_client",
     "duration",
     "figure",
+    "from_json",
     "http_client",
     "matcher",
     "percent",

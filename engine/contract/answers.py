@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 from engine.contract.arguments import Pattern, contains
 from engine.contract.http import HttpClient, read_body
 from engine.contract.target import since
+from engine.typed import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,6 +121,6 @@ class OneRequest(HttpClient, frozen=True, kw_only=True):
 
 def _parsed(content: bytes) -> Any:
     try:
-        return msgspec.json.decode(content)
+        return from_json(content, object)
     except (msgspec.DecodeError, RecursionError):
         return None

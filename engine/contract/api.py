@@ -11,6 +11,7 @@ from engine.contract.clients import controller_client
 from engine.contract.http import told
 from engine.contract.masking import masked
 from engine.errors import ModuleFailed
+from engine.typed import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,7 +77,7 @@ class Api:
         if not response.content:
             return None
         try:
-            return msgspec.json.decode(response.content)
+            return from_json(response.content, object)
         except (msgspec.DecodeError, RecursionError):
             message = f"{self._who}: {self._url} answers, but not with JSON; is it the API's URL?"
             raise ModuleFailed(message) from None
@@ -111,7 +112,7 @@ def controller_api(
 def _words(response: httpx.Response) -> str:
     """What a service has to say of an error, wherever it says it."""
     try:
-        body = msgspec.json.decode(response.content)
+        body = from_json(response.content, object)
     except (msgspec.DecodeError, RecursionError):
         body = response.text
     words = [body[key] for key in _WORDS if body.get(key)] if isinstance(body, dict) else [body]

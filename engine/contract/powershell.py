@@ -9,6 +9,7 @@ import msgspec
 
 from engine.connections.base import Argv
 from engine.errors import ModuleFailed
+from engine.typed import from_json
 
 if TYPE_CHECKING:
     from engine.contract.target import Target
@@ -73,6 +74,6 @@ def ask_powershell(
     if finished.stdout.omitted:
         raise ModuleFailed("the host answers more than is kept")
     try:
-        return msgspec.json.decode(finished.stdout.head + finished.stdout.tail, type=shape)
+        return from_json(finished.stdout.head + finished.stdout.tail, shape)
     except msgspec.DecodeError as error:
         raise ModuleFailed(f"PowerShell's answer is not as expected: {error}") from error

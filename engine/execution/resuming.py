@@ -14,6 +14,7 @@ from engine.errors import InputError, Problem
 from engine.execution.options import Options
 from engine.journal.progress import renamed
 from engine.redact import MASK
+from engine.typed import convert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,7 +70,7 @@ def options_of(progress: Progress, elsewhere: Elsewhere) -> Options:
     Raises:
         InputError: the playbook is not there, or a secret value is missing.
     """
-    options = msgspec.convert(dict(progress.options), type=Options)
+    options = convert(dict(progress.options), Options)
     given = {
         name: value
         for name in ("playbook", "inventory", "module_path", "user", "private_key")

@@ -8,7 +8,6 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-import msgspec
 from msgspec.structs import replace
 
 from engine.contract import Action, Change, ModuleFailed, Observing, Record, Target, to_plain
@@ -27,6 +26,7 @@ from engine.execution.orders import Order, Outcome
 from engine.execution.results import registered, told
 from engine.execution.timing import timing
 from engine.language.templates import Scope
+from engine.typed import convert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,7 +156,7 @@ class Worker:
         target = looker.target(task, scope, timeout)
         told_whole = task.text.no_log is not True
         if order.unknown is not None and told_whole and _observable(module):
-            change = msgspec.convert(order.unknown.change, Change)
+            change = convert(order.unknown.change, Change)
             if module.confirm(target, change) is None:
                 return self._had_taken_effect(order, order.unknown, looker, change)
         return self._act(order, looker, module, target)

@@ -14,6 +14,7 @@ from engine.language.origins import read_origin
 from engine.language.patterns import compiled
 from engine.language.shapes import Shape, has_template
 from engine.nearest import did_you_mean
+from engine.typed import convert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,7 @@ def check_declared(problems: Problems, inputs: Mapping[str, Any]) -> None:
     """
     for name, raw in inputs.items():
         try:
-            declared = msgspec.convert(raw, InputText)
+            declared = convert(raw, InputText)
         except msgspec.ValidationError:
             continue
         way = ("inputs", name)
@@ -117,7 +118,7 @@ def check_given(
         message = f'{raw["include"]} has no input "{name}"'
         problems.at_key((*way, "inputs", name), message, did_you_mean(name, declared))
     for name, text in declared.items():
-        kind = msgspec.convert(text, InputText)
+        kind = convert(text, InputText)
         if name in given:
             values[name] = given[name]
             if not has_template(given[name]):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-import msgspec
-
 from engine.errors import InputError
 from engine.language import snippets
 from engine.language.declaring import check_declared
@@ -18,6 +16,7 @@ from engine.language.problems import Problems
 from engine.language.shapes import Shape, schema_of
 from engine.language.shares import check_severity, check_shares
 from engine.language.source import read
+from engine.typed import convert
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +88,7 @@ def read_head(
     )
     if problems.flaws(shape.flaws(value)):
         return None, ()
-    return msgspec.convert(value, PlaybookText), triggers
+    return convert(value, PlaybookText), triggers
 
 
 def input_places(document: Document, text: PlaybookText) -> dict[str, Place]:

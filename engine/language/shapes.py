@@ -17,6 +17,7 @@ from engine.contract import Condition
 from engine.language.expressions import is_template
 from engine.language.flaws import Flaw, Subject, Way, explained
 from engine.language.patterns import compiled
+from engine.typed import convert
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -90,7 +91,7 @@ class Shape:
         if self._kind is None:
             return ""
         try:
-            msgspec.convert(value, self._kind, dec_hook=_any_condition)
+            convert(value, self._kind, hook=_any_condition)
         except msgspec.ValidationError as error:
             return str(error)
         return None

@@ -17,6 +17,7 @@ from engine.language.patterns import compiled
 from engine.language.shapes import Shape, formats, module_shape, schema_of
 from engine.language.words import shown
 from engine.nearest import did_you_mean, near
+from engine.typed import convert
 
 if TYPE_CHECKING:
     from engine.language.drafts import Part
@@ -117,7 +118,7 @@ class TaskReader:
         }
         if draft.problems.flaws(self._keywords.flaws(own), draft.way):
             return None
-        text = msgspec.convert(inherit(outer, own), TaskText)
+        text = convert(inherit(outer, own), TaskText)
         return msgspec.structs.replace(text, **templated) if templated else text
 
     def _entry(self, draft: Draft) -> Entry | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from engine.contract import seconds
 from engine.errors import InputError
 from engine.language.problems import Problems
@@ -13,6 +11,7 @@ from engine.language.shapes import Shape, schema_of
 from engine.language.source import read
 from engine.policy.policy import Policy, port_range
 from engine.policy.text import PolicyText
+from engine.typed import convert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +38,7 @@ def load(path: Path) -> Policy:
         _check_times(problems, document.value)
     if problems.found:
         raise InputError(*problems.found)
-    return Policy(path=document.path, text=msgspec.convert(document.value, PolicyText))
+    return Policy(path=document.path, text=convert(document.value, PolicyText))
 
 
 def _check_ports(problems: Problems, value: Mapping[str, Any]) -> None:

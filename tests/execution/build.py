@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from engine.contract import Change, Identity
 from engine.execution.guard import Guards
 from engine.execution.orders import Order, Outcome
@@ -13,6 +11,7 @@ from engine.language.keywords import Limits, RuleText, TaskText
 from engine.language.model import Place, Rule, Task
 from engine.policy import Policies, Policy
 from engine.policy.text import PolicyText
+from engine.typed import convert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +69,7 @@ def guards(
 
 def policy(**text: Any) -> Policy:
     """A policy with these keywords."""
-    return Policy(path="policy.yml", text=msgspec.convert(text, PolicyText))
+    return Policy(path="policy.yml", text=convert(text, PolicyText))
 
 
 def change(pid: int = 4711, name: str = "python3", kind: str = "process") -> Change:

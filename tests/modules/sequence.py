@@ -10,6 +10,7 @@ import yaml
 
 from engine.contract import Action, Change, Probe, Record, to_plain
 from engine.registry import Registry
+from engine.typed import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,7 +78,7 @@ def act(
         return Outcome(_plain(seen))
     meanwhile()
     # The change has been to the journal and back.
-    change = msgspec.json.decode(msgspec.json.encode(change), type=Change)
+    change = from_json(msgspec.json.encode(change), Change)
     done = subject.apply(target, change)
     unconfirmed = subject.confirm(target, change) if subject.observable else None
     return Outcome(_plain(seen), change, _plain(done), unconfirmed)
@@ -90,7 +91,7 @@ def record(name: str, args: Mapping[str, object], target: Target) -> Outcome:
     change = subject.decide()
     if change is None:
         return Outcome(None)
-    change = msgspec.json.decode(msgspec.json.encode(change), type=Change)
+    change = from_json(msgspec.json.encode(change), Change)
     return Outcome(None, change, _plain(subject.apply(target, change)))
 
 
@@ -102,4 +103,4 @@ def example(name: str) -> dict[str, Any]:
 
 
 def _plain(value: object) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(to_plain(value)))
+    return from_json(msgspec.json.encode(to_plain(value)), object)
