@@ -14,7 +14,7 @@ import httpx
 
 from engine.connections.base import Tcp, shown
 from engine.connections.patience import Patience
-from engine.connections.tls import client_context
+from engine.connections.tls import http_context
 
 if TYPE_CHECKING:
     import socket
@@ -68,7 +68,7 @@ class _Transport(httpx.BaseTransport):
 
     @cached_property
     def _tls(self) -> httpcore.ConnectionPool:
-        context = client_context(verify=self._verify, ca=self._ca)
+        context = http_context(verify=self._verify, ca=self._ca)
         return httpcore.ConnectionPool(ssl_context=context, network_backend=self._backend)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -54,7 +54,9 @@ def controller_client(target: Target, *, ca: str | None = None) -> httpx.Client:
     """
     import httpx
 
-    return httpx.Client(timeout=target.deadline.remaining(), verify=tls_context(ca=ca))
+    from engine.connections.tls import http_context
+
+    return httpx.Client(timeout=target.deadline.remaining(), verify=http_context(ca=ca))
 
 
 def tls_context(*, verify: bool = True, ca: str | None = None) -> ssl.SSLContext:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.contract.clients import tls_context
+from engine.connections.tls import http_context
 from engine.contract.extras import SILENT, from_extra
 from engine.errors import DeadlineExceeded, DialRefused, ModuleFailed
 
@@ -50,7 +50,7 @@ class PagerDuty:
             import pagerduty
         self._target = target
         how: dict[str, Any] = {
-            "verify": tls_context(ca=ca),
+            "verify": http_context(ca=ca),
             "event_hooks": {"response": [_limited]},
         }
         self.client: Any

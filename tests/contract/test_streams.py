@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.connections.tls import client_context
-from engine.contract import DeadlineExceeded, DialRefused, ModuleFailed, Tcp
+from engine.contract import DeadlineExceeded, DialRefused, Tcp
 from engine.contract.streams import dialled
 from engine.errors import LinkLost
 from tests.modules.fakes import FakeConnection, target
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from engine.connections.base import Address, Become
 
 WHERE = Tcp("db", 5432)
@@ -107,17 +105,3 @@ def test_a_handshake_that_never_comes_is_bounded() -> None:
         pytest.raises(DeadlineExceeded),
     ):
         stream.secure(client_context(verify=False), "db")
-
-
-def test_authorities_that_are_none_are_named(tmp_path: Path) -> None:
-    (tmp_path / "empty.pem").write_text("")
-    for name in ("none.pem", "empty.pem"):
-        with pytest.raises(ModuleFailed, match=name):
-            client_context(ca=str(tmp_path / name))
-
-
-def test_the_usual_authorities_are_trusted() -> None:
-    context = client_context()
-    assert context.verify_mode is ssl.CERT_REQUIRED
-    assert context.check_hostname
-    assert len(context.get_ca_certs()) > 50
