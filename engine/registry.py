@@ -103,8 +103,8 @@ class Registry:
         """
         self._load: dict[str, Callable[[], ModuleType]] = {}
         self._entries: dict[str, Entry] = {}
-        for info in pkgutil.iter_modules(modules.__path__):
-            self._load[info.name.rstrip("_")] = _importer(f"modules.{info.name}")
+        for name in _shipped():
+            self._load[name.rstrip("_")] = _importer(f"modules.{name}")
         for point in _installed():
             self._load[point.name] = point.load
         for path in paths:
@@ -131,6 +131,12 @@ class Registry:
         if name not in self._entries:
             self._entries[name] = _entry(name, self._load[name]())
         return self._entries[name]
+
+
+@cache
+def _shipped() -> tuple[str, ...]:
+    """The files' names: with us, they do not change while we run."""
+    return tuple(info.name for info in pkgutil.iter_modules(modules.__path__))
 
 
 @cache
