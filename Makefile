@@ -27,6 +27,8 @@ demo: $(VENV)/.installed ## stage a small real incident on this machine and run 
 test: packages $(VENV)/.tools ## run all tests, on real servers that they start and remove
 	$(PYTEST)
 
+# In memory, where the machine has such a place: thousands of small files are made and removed.
+unit: export TMPDIR := $(firstword $(wildcard /dev/shm) /tmp)
 unit: $(VENV)/.tools ## run the quick tests that need no servers, in less than half a minute
 	$(PYTEST) -m "not lab and not slow and not sweep and not crash"
 

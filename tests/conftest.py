@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,9 @@ from tests.lab.windows import WindowsHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+_NEEDS_MORE = r"^pytestmark = (\[.*)?pytest\.mark\.(lab|slow|sweep|crash)\b"
 MOST_PROCESSES = 4
 """Each has servers of its own: more of them are no faster."""
 
@@ -23,6 +27,19 @@ MOST_PROCESSES = 4
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores, for the tests wait for servers half of their time."""
     return min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """For `make unit`: importing files that it has no test of takes longer than many tests."""
+    if "not lab and not slow" not in config.option.markexpr or collection_path.suffix != ".py":
+        return None
+    return True if re.search(_NEEDS_MORE, collection_path.read_text(), re.MULTILINE) else None
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay until the end; the collector need not look through them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ PAGE = TESTS.parent / "docs" / "safety.md"
 _NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
+@functools.cache
 def functions(path: Path) -> set[str]:
     """The names of the tests in a file; none if there is no such file."""
     if not path.exists():

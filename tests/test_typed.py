@@ -49,6 +49,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", CALLS)
 def test_two_threads_that_meet_a_type_at_once(how: str) -> None:
     """In a process of its own: what is wrong here ends the process by a signal."""

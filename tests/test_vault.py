@@ -142,6 +142,7 @@ SEALED = seal(TEXT, KEY)
 SCRAPS = st.sampled_from([*"0aA;$\n \r\t\0é", "0a", "\n\n", "$ANSIBLE_VAULT;", "1.2;AES256;x y"])
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_text_opens_or_is_refused_in_words(data: st.DataObject) -> None:

@@ -211,18 +211,21 @@ def holds_alerts(data: bytes) -> bool:
     return True
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=100))
 @settings(max_examples=50, deadline=None)
 def test_any_bytes(data: bytes) -> None:
     assert not holds_alerts(data)
 
 
+@pytest.mark.slow
 @given(VALUES)
 @settings(max_examples=150, deadline=None)
 def test_any_json(value: Any) -> None:
     holds_alerts(json.dumps(value).encode())
 
 
+@pytest.mark.slow
 @given(st.dictionaries(KEYS, VALUES, max_size=4), st.dictionaries(st.text(), st.text()))
 @settings(max_examples=100, deadline=None)
 def test_any_fields_of_an_alert(fields: dict[str, Any], labels: dict[str, str]) -> None:
@@ -231,6 +234,7 @@ def test_any_fields_of_an_alert(fields: dict[str, Any], labels: dict[str, str]) 
     assert holds_alerts(json.dumps({**whole, "labels": {"a": "b", **labels}}).encode())
 
 
+@pytest.mark.slow
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
 @settings(max_examples=50, deadline=None)
 def test_any_fields_of_an_incident(fields: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ def recorder(journal: Journal) -> Iterator[Recorder]:
         yield begun
 
 
+@pytest.mark.slow
 def test_each_request_stops_the_run_once(journal: Journal, recorder: Recorder) -> None:
     stops: Queue[str] = Queue()
     with Heeder(recorder).watching(stops.put, recorder.tell):
@@ -58,6 +59,7 @@ def test_an_action_that_is_refused_stops_the_run_at_once_and_once(
     assert stops.qsize() == 1
 
 
+@pytest.mark.slow
 def test_a_hold_is_told_when_it_begins(journal: Journal, recorder: Recorder) -> None:
     stops: Queue[str] = Queue()
     told: Queue[Event] = Queue()

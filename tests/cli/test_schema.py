@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from engine.cli.schema import command
 from engine.language.source import read
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 

@@ -177,6 +177,7 @@ WORDS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(WORDS, st.sampled_from([" ", "\n", ""])), max_size=20))
 def test_no_text_lets_a_key_in_that_is_not_in_it(words: list[tuple[str, str]]) -> None:
     with TemporaryDirectory() as directory:

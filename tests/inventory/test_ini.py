@@ -91,6 +91,7 @@ def test_a_comment_may_be_in_another_encoding_but_nothing_else(
         load([written("broken", b"w1\ncaf\xe9\n")])
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="[]:ab1=\"'\\# \n\té{}", max_size=60))
 def test_any_text_gives_hosts_or_problems_with_their_lines(text: str) -> None:
     problems = ini.parse(Text("hosts", text), Draft())

@@ -63,12 +63,14 @@ def outcome(text: str) -> list[str] | str:
         return str(error)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 999), st.integers(0, 99), st.integers(1, 9))
 def test_a_range_counts_like_range(first: int, count: int, step: int) -> None:
     hosts, _ = expand(f"h[{first:04}:{first + count:04}:{step}]")
     assert hosts == [f"h{number:04}" for number in range(first, first + count + 1, step)]
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="ab09:[]-.é\x00 ", max_size=24))
 def test_any_text_is_hosts_or_a_value_error(text: str) -> None:
     assert outcome(text)

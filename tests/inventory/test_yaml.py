@@ -93,6 +93,7 @@ def outcome(text: str) -> object:
         return str(error)
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="ab1:-[]{}&*!|>'\"#\n\t ?,<~.", max_size=40))
 @example("!!bool maybe")
 @example("!!timestamp x")

@@ -99,6 +99,7 @@ def kill_holder(url: str, run: str) -> None:
     process.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "races", [5, pytest.param(1000, marks=[pytest.mark.sweep, pytest.mark.timeout(3600)])]
 )

@@ -32,6 +32,7 @@ def test_nothing_is_lost_doubled_or_left_behind() -> None:
     assert done.stdout.endswith("\nnothing was lost, doubled or left behind\n")
 
 
+@pytest.mark.slow
 def test_what_there_is_more_of_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = Held()
@@ -54,6 +55,7 @@ def test_what_there_is_more_of_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     assert Held().beyond(before) == []
 
 
+@pytest.mark.slow
 def test_what_is_gone_soon_is_not_left() -> None:
     looks = iter([["a process"], ["a process"], []])
     assert left(lambda: next(looks), 60) == []

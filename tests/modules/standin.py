@@ -110,6 +110,7 @@ class StandIn:
 def _handler(service: StandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             where = urlsplit(self.path)

@@ -109,6 +109,7 @@ def test_what_is_no_log_is_said() -> None:
         look([b"\x01\x00\x00\x00expl" + b"x" * 100])
 
 
+@pytest.mark.slow
 def test_nothing_is_held_of_a_long_log() -> None:
     chunk = frame(b"served " + b"x" * 8000 + b"\n") * 10
     outcome, peak = measured(itertools.repeat(chunk, 100), pattern="served")

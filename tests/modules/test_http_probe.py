@@ -175,12 +175,14 @@ def test_a_slow_answer_is_none(url: str) -> None:
     assert ask(f"{url}/slow/0.01", max_time="10s").seen["body"] == "at last"
 
 
+@pytest.mark.slow
 def test_a_body_that_drips_is_no_answer() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
     with saying(head, *[b"x"] * 20, pause=0.05) as url:
         assert ask(url, max_time="200ms").seen["error"] == "no answer within 0.2 s"
 
 
+@pytest.mark.slow
 def test_headers_that_drip_are_no_answer() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
     with saying(*[bytes([byte]) for byte in answer], pause=0.01) as url:

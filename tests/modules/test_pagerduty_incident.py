@@ -204,6 +204,7 @@ def test_nobody_there(authority: Authority) -> None:
         record("pagerduty_incident", args, here())
 
 
+@pytest.mark.slow
 def test_no_answer_in_time(authority: Authority) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         args = {"routing_key": ROUTING_KEY, "state": "resolved", "dedup_key": "x"}

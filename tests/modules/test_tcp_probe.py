@@ -100,6 +100,7 @@ def test_another_banner_is_a_finding() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing_is_a_finding() -> None:
     with serving(mute) as port:
         outcome = ask(port, matches="^220", max_time="500ms")

@@ -164,6 +164,7 @@ def test_nobody_there(github: Client) -> None:
         github.run(url=f"http://127.0.0.1:{free_port()}")
 
 
+@pytest.mark.slow
 def test_no_answer_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         args = {**GitHub().args(f"http://127.0.0.1:{mute.getsockname()[1]}"), "title": "x"}
