@@ -89,11 +89,14 @@ def _agree(way: Way, credentials: Credentials, deadline: float) -> Link:
     known = credentials.known_hosts(settings.known_hosts)
     kinds = known.kinds(server(settings))
     attempt = 1
+    before: _Failure | None = None
     while True:
         link = Link(way.open(_remaining(settings, deadline)))
         failure = _negotiate(settings, link, kinds, deadline)
         if failure is None:
             return link
+        if failure.silent and before is not None:
+            failure = before  # it had little time left to say anything
         ended = link.sock.said() if isinstance(link.sock, CommandSocket) else ""
         link.close()
         if ended:
@@ -103,6 +106,7 @@ def _agree(way: Way, credentials: Credentials, deadline: float) -> Link:
         if not failure.passing(attempt) or time.monotonic() + pause > deadline:
             raise Unreachable(failure.told(where(settings), attempt))
         time.sleep(pause)
+        before = failure
         attempt += 1
 
 
@@ -168,7 +172,8 @@ def _negotiate(
         what = "gives no answer" if version else "says nothing"
         return _Failure(f"{what} within {settings.timeout:g} s", version, not version, heard)
     hung_up = "it hung up" if version else "hangs up"
-    said = str(link.get_exception() or "") if version else ""
+    error = link.get_exception() if version else None
+    said = "" if error is None or isinstance(error, OSError | EOFError) else str(error)
     return _Failure(said or hung_up, version, False, heard)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -255,11 +256,21 @@ def test_a_black_hole_is_given_up_in_time(lab: Lab) -> None:
 
 
 class Impostor:
-    """A server on loopback that says something other than SSH, or nothing."""
+    """A server on loopback that says something other than SSH, or nothing.
 
-    def __init__(self, says: bytes, *, stay: bool) -> None:
+    Args:
+        says: to each visitor.
+        stay: does not hang up.
+        patience: hangs up on so many visitors, and on none after them.
+        reset: hangs up as a server does that has not read all it was sent.
+    """
+
+    def __init__(
+        self, says: bytes, *, stay: bool, patience: int = 10**9, reset: bool = False
+    ) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._says, self._stay = says, stay
+        self._patience, self._reset = patience, reset
         self.visits = 0
         self._open: list[socket.socket] = []
         self.port = self._listener.getsockname()[1]
@@ -274,10 +285,13 @@ class Impostor:
                 return
             self.visits += 1
             visitor.sendall(self._says)
-            if self._stay:
+            if self._stay or self.visits > self._patience:
                 self._open.append(visitor)
-            else:
-                visitor.close()
+                continue
+            if self._reset:
+                visitor.recv(100)
+                visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            visitor.close()
 
     def __enter__(self) -> Impostor:
         return self
@@ -318,8 +332,17 @@ def test_a_server_that_hangs_up_at_first_is_asked_again(lab: Lab) -> None:
         assert server.visits == 4
 
 
-def test_a_server_that_dies_in_the_handshake_is_told(lab: Lab) -> None:
-    with Impostor(b"SSH-2.0-Impostor\r\n", stay=False) as server:
+def test_a_server_that_hung_up_and_then_says_nothing_is_told_of_as_it_was(lab: Lab) -> None:
+    # Asked for the last time, it has hardly any time left.
+    with Impostor(b"", stay=False, patience=1) as server:
+        changes = {"ansible_host": "127.0.0.1", "ansible_port": server.port}
+        said = refusal(settings_for(lab.h1, **changes, ansible_timeout=2))
+    assert said.endswith("it hangs up (is it the right port? is its sshd overloaded?)")
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_server_that_dies_in_the_handshake_is_told(lab: Lab, reset: bool) -> None:
+    with Impostor(b"SSH-2.0-Impostor\r\n", stay=False, reset=reset) as server:
         changes = {"ansible_host": "127.0.0.1", "ansible_port": server.port}
         said = refusal(settings_for(lab.h1, **changes, ansible_timeout=5))
         assert server.visits == 1
