@@ -63,8 +63,8 @@ class DockerStats(Probe[Stats], frozen=True, kw_only=True):
     eight of many containers; the share of the processors takes a second more, and is measured
     where it is asked for. Memory is told without the files that the kernel may forget at any
     time, and the limit of a container that has none is the host's memory. Without `expect` a
-    finding is a container that uses 90 % or more of its memory or of its processes, or that does
-    not run.
+    finding is a container that uses 90 % or more of its memory or of its processes, that the
+    engine could not measure for three seconds, or that does not run.
 
     Args:
         container: one name, several, or, if not given, all that run; a name may also be at least
@@ -140,6 +140,8 @@ def _highest(figures: list[float | None]) -> float | None:
 
 def _findings(one: One) -> list[str]:
     found = [] if one.runs else [f"{one.name} does not run: {one.condition}"]
+    if one.runs and one.memory_used is None and one.pids is None:
+        found.append(f"{one.name} runs, but the engine could not measure it")
     if one.memory_percent is not None and one.memory_percent >= NEARLY_FULL:
         found.append(f"{one.name} uses {one.memory_percent:.0f} % of its memory")
     if one.pids and one.pids_limit and 100 * one.pids >= NEARLY_FULL * one.pids_limit:

@@ -167,7 +167,8 @@ def test_a_windows_container_has_memory_and_networks() -> None:
 
 def one(name: str, *, runs: bool = True, **figures: Any) -> One:
     condition = "up 3 min" if runs else "exited (1)"
-    return One(name=name, id=name * 64, condition=condition, runs=runs, **figures)
+    measured = {"pids": 1} if runs else {}
+    return One(name=name, id=name * 64, condition=condition, runs=runs, **{**measured, **figures})
 
 
 def full(percent: float) -> One:
@@ -183,6 +184,7 @@ def full(percent: float) -> One:
         (one("a", pids=17, pids_limit=20), None),
         (one("a", pids=18, pids_limit=20), "a has 18 of 20 processes"),
         (one("a", pids=18), None),
+        (one("a", pids=None), "a runs, but the engine could not measure it"),
         (one("a", runs=False), "a does not run: exited (1)"),
     ],
 )
@@ -222,6 +224,32 @@ def test_one_sample_is_enough_unless_processors_are_asked_for() -> None:
     assert outcome.summary == "256 MiB of 1.0 GiB (25 %)"
     outcome = look(answers, container="backend", cpu=True)
     assert outcome.summary == "256 MiB of 1.0 GiB (25 %), 10 % of a processor"
+
+
+@pytest.mark.parametrize("cpu", [False, True])
+def test_what_the_engine_could_not_measure_at_once_is_measured_later(cpu: bool) -> None:
+    backend = described()
+    first, second = {**V2, "precpu_stats": {}}, after(V2, used=250_000_000, passed=10_000_000_000)
+    frames = [STOPPED, first, STOPPED, first, second] if cpu else [STOPPED, STOPPED, STOPPED, first]
+    answers = {
+        "/containers/backend/json": backend,
+        f"/containers/{backend['Id']}/stats": streaming(*frames),
+    }
+    outcome = look(answers, container="backend", cpu=cpu)
+    assert outcome.finding is None
+    assert outcome.summary.startswith("256 MiB of 1.0 GiB (25 %)")
+    assert outcome.summary.endswith("of a processor") is cpu
+
+
+def test_what_the_engine_cannot_measure_is_a_finding() -> None:
+    backend = described()
+    answers = {
+        "/containers/backend/json": backend,
+        f"/containers/{backend['Id']}/stats": streaming(*[STOPPED] * 9),
+    }
+    assert look(answers, container="backend").finding == (
+        "backend runs, but the engine could not measure it"
+    )
 
 
 def test_many_are_measured_and_what_is_gone_is_left_out() -> None:

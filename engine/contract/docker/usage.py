@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 """Containers whose samples are waited for together; each takes a stream of its own, and a stream
 may cost one of the ten sessions that sshd allows on a link."""
+PATIENCE = 3
+"""Seconds more to wait where the engine could not measure: it says so by a sample of nothing."""
 NO_LIMIT = 2**63
 """From here on a figure is the kernel's way to say that there is no limit."""
 
@@ -109,11 +112,21 @@ def samples(
                 if (response := _opened(client, id_)) is not None:
                     open_streams.callback(response.close)
                     streams[id_] = _frames(streamed(response, deadline))
-            for _ in range(2 if second else 1):
-                taken |= {
-                    id_: found for id_, each in streams.items() if (found := next(each, None))
-                }
+            for id_, frames in streams.items():
+                if (found := _measured(frames, 2 if second else 1)) is not None:
+                    taken[id_] = found
     return taken
+
+
+def _measured(frames: Iterator[dict[str, Any]], wanted: int) -> dict[str, Any] | None:
+    """The last of so many samples in a row that tell something, or what there is instead."""
+    sample, in_a_row = None, 0
+    for sample in islice(frames, wanted + PATIENCE):
+        told = sample.get("memory_stats") or sample.get("pids_stats")
+        in_a_row = in_a_row + 1 if told else 0
+        if in_a_row == wanted:
+            break
+    return sample
 
 
 def _opened(client: docker.DockerClient, id_: str) -> requests.Response | None:
