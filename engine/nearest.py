@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +12,8 @@ _NEAR = 0.6
 
 def near(name: str, names: Iterable[str]) -> str | None:
     """The name that was probably meant, whatever its case; None where there is none like it."""
+    import difflib
+
     folded = {candidate.lower(): candidate for candidate in names}
     found = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=_NEAR)
     return folded[found[0]] if found else None

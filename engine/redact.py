@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 import shlex
@@ -94,6 +93,8 @@ class Redactor:
 
 def encoded(text: str) -> Iterator[str]:
     """A secret as it is, and as others write it: all that is long enough to be told from chance."""
+    import html
+
     plain = {
         text,
         json.dumps(text)[1:-1],

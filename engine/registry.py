@@ -6,7 +6,6 @@ Names are known from file names alone; a module's file is imported when it is fi
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import inspect
 import pkgutil
@@ -14,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -24,7 +24,7 @@ from engine.errors import InputError
 from engine.typed import convert
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from importlib.metadata import EntryPoint
     from types import ModuleType
 
 Kind = Literal["probe", "action", "record", "checkpoint"]
@@ -140,9 +140,20 @@ def _shipped() -> tuple[str, ...]:
 
 
 @cache
-def _installed() -> tuple[importlib.metadata.EntryPoint, ...]:
-    """Looked up once: the metadata of every installed distribution is read for it."""
-    return tuple(importlib.metadata.entry_points(group=ENTRY_POINTS))
+def _installed() -> tuple[EntryPoint, ...]:
+    """Looked up once, and only where there are any: what reads them is slow to import."""
+    if not any(_names_modules(Path(place)) for place in dict.fromkeys(sys.path)):
+        return ()
+    from importlib.metadata import entry_points
+
+    return tuple(entry_points(group=ENTRY_POINTS))
+
+
+def _names_modules(place: Path) -> bool:
+    """Whether a distribution in a place of `sys.path` may have entry points of ours."""
+    section = f"[{ENTRY_POINTS}]"
+    files = place.glob("*-info/entry_points.txt")
+    return place.is_file() or any(section in file.read_text("utf-8", "replace") for file in files)
 
 
 def _importer(qualified: str) -> Callable[[], ModuleType]:

@@ -38,7 +38,6 @@ from engine.connections.runner import Runner
 from engine.connections.session import NoShell, OnWindows
 from engine.connections.sessions import Sessions
 from engine.connections.transport import Link, OpenRefused
-from engine.connections.windows.host import WindowsHost
 from engine.errors import DeadlineExceeded, DialRefused, HostError, Unreachable
 
 if TYPE_CHECKING:
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
 
     from engine.connections.entrance import Entrance
     from engine.connections.timers import Timers
+    from engine.connections.windows.host import WindowsHost
 
 _PROBE_TIME = 30.0
 """Seconds for the question what the host is, and for why it refused something."""
@@ -141,6 +141,8 @@ class SshConnection:
 
     def _on_windows(self, found: Platform) -> Platform:
         """The host is Windows; what it says of its shell is what lines are written for."""
+        from engine.connections.windows.host import WindowsHost
+
         language = self._shell or found.shell
         with self._lock:
             if self._windows is None:

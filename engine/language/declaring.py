@@ -44,7 +44,7 @@ def schema(declared: InputText) -> dict[str, Any]:
 
 def shape(name: str, declared: InputText) -> Shape:
     """What its value must be."""
-    return Shape(schema(declared), name=name)
+    return Shape(lambda: schema(declared), name=name)
 
 
 def check_declared(problems: Problems, inputs: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from engine.language.drafts import BlockDraft, Draft
 from engine.language.inheriting import inherit
 from engine.language.keywords import BlockText, IncludeText, Shared, TaskFileText
 from engine.language.problems import Problems
-from engine.language.shapes import Shape, schema_of
+from engine.language.shapes import type_shape
 from engine.language.source import read
 from engine.language.tasks import TaskReader
 
@@ -66,9 +66,9 @@ class Drafter:
     def __init__(self, registry: Registry) -> None:
         """Read tasks that name modules of this registry."""
         self._tasks = TaskReader(registry)
-        self._blocks = Shape(schema_of(BlockText), name="the block", kind=BlockText)
-        self._includes = Shape(schema_of(IncludeText), name="the include", kind=IncludeText)
-        self._files = Shape(schema_of(TaskFileText), name="a file of tasks", kind=TaskFileText)
+        self._blocks = type_shape(BlockText, "the block")
+        self._includes = type_shape(IncludeText, "the include")
+        self._files = type_shape(TaskFileText, "a file of tasks")
         self.opened: list[Problems] = []
         """Of every included file, since it was last cleared."""
         self.missed = False

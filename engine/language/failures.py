@@ -98,7 +98,7 @@ def wrong_argument(entry: Entry, args: Mapping[str, Any], error: msgspec.Validat
     """
     found = _ARGUMENT.search(str(error))
     argument = found[1] if found else None
-    for flaw in Shape(entry.schema, name=entry.name).flaws(args):
+    for flaw in Shape(lambda: entry.schema, name=entry.name).flaws(args):
         if argument is None or flaw.way[:1] == (argument,):
             return f"{entry.name}: {flaw.message}"
     return f"{entry.name}: {error}"

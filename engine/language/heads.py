@@ -13,7 +13,7 @@ from engine.language.keywords import PHASES, PlaybookText
 from engine.language.matchers import Trigger, read_matchers
 from engine.language.model import Playbook
 from engine.language.problems import Problems
-from engine.language.shapes import Shape, schema_of
+from engine.language.shapes import Shape, type_shape
 from engine.language.shares import check_severity, check_shares
 from engine.language.source import read
 from engine.typed import convert
@@ -60,7 +60,7 @@ def head(path: Path) -> Playbook:
 
 def playbook_shape() -> Shape:
     """What a playbook's keywords must be."""
-    return Shape(schema_of(PlaybookText), name="the playbook", kind=PlaybookText)
+    return type_shape(PlaybookText, "the playbook")
 
 
 def is_mapping(value: Any, problems: Problems) -> TypeGuard[Mapping[str, Any]]:

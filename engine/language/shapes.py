@@ -53,7 +53,7 @@ class Shape:
     """One type's shape.
 
     Args:
-        schema: with `$defs`.
+        schema: gives the JSON Schema, with `$defs`, when it is needed: msgspec needs none.
         name: what messages call the whole.
         keys: what they call its keys.
         kind: the type, so that msgspec may decide first.
@@ -62,7 +62,7 @@ class Shape:
 
     def __init__(
         self,
-        schema: Mapping[str, Any],
+        schema: Callable[[], Mapping[str, Any]],
         *,
         name: str,
         keys: str = "key",
@@ -71,7 +71,7 @@ class Shape:
     ) -> None:
         """Compile nothing before it is needed."""
         self._schema = schema
-        self._subject = Subject(name, keys, schema.get("$defs", {}))
+        self._name, self._keys = name, keys
         self._kind = kind
         self._templates = templates
 
@@ -97,12 +97,16 @@ class Shape:
         return None
 
     @functools.cached_property
+    def _subject(self) -> Subject:
+        return Subject(self._name, self._keys, self._schema().get("$defs", {}))
+
+    @functools.cached_property
     def _validator(self) -> Validator:
         from referencing import Registry
 
         # An empty registry: no `$ref` may make jsonschema fetch anything.
         validator: Validator = _validator_class(templates=self._templates)(
-            self._schema, registry=Registry()
+            self._schema(), registry=Registry()
         )
         return validator
 
@@ -115,7 +119,14 @@ def _told_once(flaws: list[Flaw]) -> list[Flaw]:
 
 def module_shape(entry: Entry) -> Shape:
     """The shape of a module's arguments as a playbook has them."""
-    return Shape(entry.schema, name=entry.name, keys="argument", kind=entry.cls, templates=True)
+    return Shape(
+        lambda: entry.schema, name=entry.name, keys="argument", kind=entry.cls, templates=True
+    )
+
+
+def type_shape(kind: type, name: str) -> Shape:
+    """The shape of a type that msgspec knows by itself."""
+    return Shape(lambda: schema_of(kind), name=name, kind=kind)
 
 
 def has_template(value: Any) -> bool:

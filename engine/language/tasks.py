@@ -14,7 +14,7 @@ from engine.language.expressions import is_template
 from engine.language.inheriting import inherit, of_belonging
 from engine.language.keywords import PlaybookText, TaskText
 from engine.language.patterns import compiled
-from engine.language.shapes import Shape, formats, module_shape, schema_of
+from engine.language.shapes import Shape, formats, module_shape, type_shape
 from engine.language.words import shown
 from engine.nearest import did_you_mean, near
 from engine.typed import convert
@@ -40,7 +40,7 @@ class TaskReader:
     def __init__(self, registry: Registry) -> None:
         """Read tasks that name modules of this registry."""
         self._registry = registry
-        self._keywords = Shape(schema_of(TaskText), name="the task", kind=TaskText)
+        self._keywords = type_shape(TaskText, "the task")
         self._shapes: dict[str, Shape] = {}
 
     def read(self, draft: Draft, outer: Mapping[str, Any]) -> Draft:

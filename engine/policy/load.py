@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.contract import seconds
 from engine.errors import InputError
 from engine.language.problems import Problems
-from engine.language.shapes import Shape, schema_of
+from engine.language.shapes import type_shape
 from engine.language.source import read
 from engine.policy.policy import Policy, port_range
 from engine.policy.text import PolicyText
@@ -32,7 +32,7 @@ def load(path: Path) -> Policy:
     """
     document = read(path)
     problems = Problems(document)
-    shape = Shape(schema_of(PolicyText), name="the policy", kind=PolicyText)
+    shape = type_shape(PolicyText, "the policy")
     if not problems.flaws(shape.flaws(document.value)):
         _check_ports(problems, document.value)
         _check_times(problems, document.value)

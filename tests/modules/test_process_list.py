@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.lab.lab import Lab
     from tests.modules.sequence import Outcome
 
+OURS = os.getpid()
+"""In names that would be found twice where tests run side by side."""
 PROGRAM = """
 import ctypes, sys
 ctypes.CDLL(None).prctl(15, sys.argv[1].encode())
@@ -96,16 +98,17 @@ def test_a_process_by_its_programs_file() -> None:
 def test_a_process_by_its_command_line(
     arguments: tuple[str, ...], pattern: str, number: int
 ) -> None:
-    with process("celery", *arguments):
-        outcome = look(name="celery", pattern=pattern)
+    name = f"celery{OURS}"
+    with process(name, *arguments):
+        outcome = look(name=name, pattern=pattern)
     assert outcome.seen["count"] == number
     assert all(len(each["command"]) <= 300 for each in outcome.seen["processes"])
 
 
 @pytest.mark.parametrize("name", ["a b", "a) S 1 1", "a\nb", "(((", "a\n1/stat:1 (x) S 1"])
 def test_a_name_can_be_anything(name: str) -> None:
-    with process(name, "marked") as started:
-        (found,) = look(pattern="marked$").seen["processes"]
+    with process(name, f"marked{OURS}") as started:
+        (found,) = look(pattern=f"marked{OURS}$").seen["processes"]
     assert (found["pid"], found["name"]) == (started.pid, name[:15])
     assert found["parent"] == os.getpid()
 
