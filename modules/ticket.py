@@ -187,7 +187,7 @@ class _GitLab:
         made = {
             "title": wanted.title,
             "description": wanted.marked_body,
-            "labels": ",".join(wanted.labels),
+            "labels": wanted.labels,
         }
         return self._ticket(api.ask("POST", self._where, json=made), created=True)
 

@@ -82,7 +82,7 @@ def people(system: System, directory: Path) -> Iterator[People]:
                 "pagerduty_ca": str(authority.path),
             }
         )
-        all_.slack.users["U4"] = pagerduty.USER
+        all_.slack.users["U000000COM"] = pagerduty.USER
         all_.env = {
             "PAGERDUTY_TOKEN": pagerduty.TOKEN,
             "SLACK_TOKEN": slack.TOKEN,
