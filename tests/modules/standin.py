@@ -39,7 +39,8 @@ class Asked:
 
     def json(self) -> Any:
         """The body, which is JSON and says so."""
-        assert self.headers.get("content-type", "").startswith("application/json")
+        kind = self.headers.get("content-type", "none")
+        assert kind.startswith("application/json"), f"the body is not JSON: Content-Type is {kind}"
         return json.loads(self.body)
 
     def form(self) -> dict[str, str]:
