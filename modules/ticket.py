@@ -184,11 +184,8 @@ class _GitLab:
 
     def filed(self, api: Api) -> Filed:
         wanted = self._wanted
-        made = {
-            "title": wanted.title,
-            "description": wanted.marked_body,
-            "labels": ",".join(wanted.labels),
-        }
+        text = wanted.marked_body
+        made = {"title": wanted.title, "description": text, "labels": wanted.labels}
         return self._ticket(api.ask("POST", self._where, json=made), created=True)
 
     def _ticket(self, issue: dict[str, Any], *, created: bool) -> Filed:

@@ -1,4 +1,4 @@
-"""What Alertmanager and PagerDuty send, made up after their published schemas."""
+"""What Alertmanager and PagerDuty send, made up after what they publish of it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def alert(name: str = "PgPoolExhausted", status: str = "firing", **labels: str) 
         "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "http://prometheus:9090/graph?g0.expr=up",
         "fingerprint": "5ef77f1f8a3ecfc9",
+    }
+
+
+def listed(state: str = "active") -> dict[str, Any]:
+    """The same alert, as Alertmanager's API lists it."""
+    return {
+        **alert(),
+        "status": {"state": state, "inhibitedBy": [], "silencedBy": []},
+        "receivers": [{"name": "quell"}],
+        "updatedAt": "2026-11-23T13:38:00.123456789Z",
     }
 
 

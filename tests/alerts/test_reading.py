@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from engine.alerts import Alert, offered, read_offer
 from engine.errors import InputError
-from tests.alerts.payloads import alert, incident, webhook, written
+from tests.alerts.payloads import alert, incident, listed, webhook, written
+from tests.modules.descriptions import description
+from tests.modules.standin import Answer, Asked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,8 +52,15 @@ def test_one_alert_and_a_list_of_them() -> None:
 
 @pytest.mark.parametrize("state", ["active", "suppressed", "unprocessed"])
 def test_an_alert_of_alertmanagers_api(state: str) -> None:
-    status = {"state": state, "inhibitedBy": [], "silencedBy": []}
-    assert read([{**alert(), "status": status}]) == read(alert())
+    assert read([listed(state)]) == read(alert())
+
+
+def test_alertmanagers_payloads_are_as_published() -> None:
+    known = description("alertmanager")
+    known.check_answer("GET /api/v2/alerts", Answer(200, [listed()]), injected=False)
+    sent = json.dumps(webhook(alert(), alert(status="resolved"))).encode()
+    asked = Asked("POST", "/", {}, {"content-type": "application/json"}, sent)
+    known.check_request("POST the webhook", asked)
 
 
 def test_a_bare_alert_says_what_little_it_can() -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.incidents.system import System
 
 TITLE = "Backend is down"
+COMMANDER = "U000000COM"
+"""The commander's id at Slack."""
 ACTION = "Refuse exports of reports that do not exist"
 
 
@@ -82,7 +84,7 @@ def people(system: System, directory: Path) -> Iterator[People]:
                 "pagerduty_ca": str(authority.path),
             }
         )
-        all_.slack.users["U4"] = pagerduty.USER
+        all_.slack.users[COMMANDER] = pagerduty.USER
         all_.env = {
             "PAGERDUTY_TOKEN": pagerduty.TOKEN,
             "SLACK_TOKEN": slack.TOKEN,

@@ -10,9 +10,10 @@ from engine.events import SeverityJudged
 from tests.end_to_end.hosts import eventually
 from tests.end_to_end.quell import PLAYBOOKS, finish, results
 from tests.incidents.causes import INCIDENTS
-from tests.incidents.people import ACTION, TITLE, People, people, silenced
+from tests.incidents.people import ACTION, COMMANDER, TITLE, People, people, silenced
 from tests.incidents.system import SETTINGS
 from tests.lab.postgres import Cluster
+from tests.modules.slack import ME
 from tests.modules.standin import Answer
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def check_begun(quell: Quell, run: str, told: People, system: System) -> None:
     [room] = told.slack.rooms.values()
     day = quell.events(run)[0].at.date()
     assert room.name == f"incident-{day}-backend-is-down"
-    assert (room.purpose, room.members) == (f"{TITLE} · {run}", ["U0BOT", "U4"])
+    assert (room.purpose, room.members) == (f"{TITLE} · {run}", [ME, COMMANDER])
     [(_, pinned)] = room.pinned
     status = f"P1 · {TITLE} · commander: commander@example.com"
     assert room.messages[pinned] == f"Mitigating · {status}"

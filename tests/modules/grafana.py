@@ -7,11 +7,12 @@ from typing import Any
 from tests.modules.standin import Answer, Asked, StandIn
 
 TOKEN = "glsa-made-up"
-_NEW = {"dashboardUID", "panelId", "time", "timeEnd", "tags", "text"}
 
 
 class Grafana(StandIn):
     """Its annotations, and that it is well."""
+
+    published = "grafana"
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,11 +30,10 @@ class Grafana(StandIn):
 
     def _denied(self, asked: Asked) -> Answer | None:
         if asked.headers.get("authorization") != self.login:
-            return Answer(401, {"message": "Invalid API key", "messageId": "api-key.invalid"})
+            return Answer(401, {"message": "Invalid API key"})
         return None
 
     def _list(self, asked: Asked) -> Answer:
-        assert asked.query.keys() <= {"tags", "type", "dashboardUID", "from", "to", "limit"}
         assert asked.query["type"] == ["annotation"]
         found = [
             each
@@ -45,8 +45,6 @@ class Grafana(StandIn):
 
     def _create(self, asked: Asked) -> Answer:
         wanted = asked.json()
-        assert wanted.keys() <= _NEW
-        assert isinstance(wanted["time"], int)
         assert "panelId" not in wanted or "dashboardUID" in wanted
         number = 1100 + len(self.annotations)
         ends = {"timeEnd": wanted["time"], "panelId": 0, "dashboardUID": ""}
@@ -54,7 +52,5 @@ class Grafana(StandIn):
         return Answer(200, {"message": "Annotation added", "id": number})
 
     def _patch(self, asked: Asked) -> Answer:
-        wanted = asked.json()
-        assert wanted.keys() <= {"text", "tags", "time", "timeEnd"}
-        self.annotations[int(asked.parts[0])] |= wanted
+        self.annotations[int(asked.parts[0])] |= asked.json()
         return Answer(200, {"message": "Annotation patched"})

@@ -1,4 +1,4 @@
-"""A Slack workspace at the level of HTTP, after https://docs.slack.dev/reference/methods."""
+"""A Slack workspace at the level of HTTP, after its published description and reference."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 TOKEN = "xoxb-17-made-up"
-ME = "U0BOT"
-# Of each method: the arguments that it must have, and those that it may.
-METHODS: Mapping[str, tuple[set[str], set[str]]] = {
-    "auth.test": (set(), set()),
-    "conversations.create": ({"name"}, {"is_private", "team_id"}),
-    "conversations.list": (set(), {"cursor", "exclude_archived", "limit", "team_id", "types"}),
-    "conversations.info": ({"channel"}, {"include_locale", "include_num_members"}),
-    "conversations.join": ({"channel"}, set()),
-    "conversations.invite": ({"channel", "users"}, {"force"}),
-    "conversations.setTopic": ({"channel", "topic"}, set()),
-    "conversations.setPurpose": ({"channel", "purpose"}, set()),
-    "conversations.archive": ({"channel"}, set()),
-    "chat.postMessage": ({"channel", "text"}, {"thread_ts", "mrkdwn", "unfurl_links"}),
-    "chat.update": ({"channel", "ts", "text"}, set()),
-    "pins.list": ({"channel"}, set()),
-    "pins.add": ({"channel", "timestamp"}, set()),
-    "users.lookupByEmail": ({"email"}, set()),
-    "usergroups.list": (set(), {"include_count", "include_disabled", "include_users", "team_id"}),
-}
+ME = "U00000BOT"
+ALICE, BOB, EVE, ONCALL = "U0000ALICE", "U000000BOB", "U000000EVE", "S000ONCALL"
+TEAM = "T00000001"
+_THEN = 1795441020
+_NOT = ("is_general", "is_group", "is_im", "is_mpim", "is_org_shared", "is_shared")
+METHODS = (
+    "auth.test",
+    "conversations.create",
+    "conversations.list",
+    "conversations.info",
+    "conversations.join",
+    "conversations.invite",
+    "conversations.setTopic",
+    "conversations.setPurpose",
+    "conversations.archive",
+    "chat.postMessage",
+    "chat.update",
+    "pins.list",
+    "pins.add",
+    "users.lookupByEmail",
+    "usergroups.list",
+)
 
 
 class No(Exception):
@@ -57,36 +60,38 @@ class Room:
         return {
             "id": self.id,
             "name": self.name,
+            "name_normalized": self.name,
             "is_channel": True,
             "is_private": self.private,
             "is_archived": self.archived,
             "is_member": ME in self.members,
+            **dict.fromkeys(_NOT, False),
+            "created": _THEN,
             "creator": self.creator,
-            "topic": {"value": self.topic},
-            "purpose": {"value": self.purpose},
+            "topic": {"value": self.topic, "creator": "", "last_set": 0},
+            "purpose": {"value": self.purpose, "creator": "", "last_set": 0},
         }
 
 
 class Workspace(StandIn):
     """Users, groups and channels."""
 
+    published = "slack"
     page = 2
     """Channels on a page of a list."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rooms: dict[str, Room] = {}
-        self.users = {"U1": "alice@example.com", "U2": "bob@example.com", "U3": "eve@example.com"}
-        self.groups = {"S1": ("oncall", ["U1", "U2"])}
+        self.users = {ALICE: "alice@example.com", BOB: "bob@example.com", EVE: "eve@example.com"}
+        self.groups = {ONCALL: ("oncall", [ALICE, BOB])}
         self.banned: set[str] = set()
         self._stamps = 0
-        self.routes = {
-            f"{verb} /api/{method}": self._method for method in METHODS for verb in ("GET", "POST")
-        }
+        self.routes = {f"* /api/{method}": self._method for method in METHODS}
 
     def room(self, name: str, **state: Any) -> Room:
         """Add a channel."""
-        made = Room(f"C{len(self.rooms) + 1}", name, **state)
+        made = Room(f"C{len(self.rooms) + 1:08}", name, **state)
         self.rooms[made.id] = made
         return made
 
@@ -101,7 +106,7 @@ class Workspace(StandIn):
     def _method(self, asked: Asked) -> Answer:
         method = asked.path.rpartition("/")[2]
         try:
-            said = _arguments(asked, method)
+            said = _arguments(asked)
             how: Callable[[dict[str, str]], Any] = getattr(self, f"_{method.replace('.', '_')}")
             return Answer(200, {"ok": True, **how(said)})
         except No as no:
@@ -118,7 +123,8 @@ class Workspace(StandIn):
         return room
 
     def _auth_test(self, _: dict[str, str]) -> dict[str, Any]:
-        return {"url": "https://example.slack.com/", "user_id": ME, "bot_id": "B1"}
+        who = {"user_id": ME, "user": "quell", "bot_id": "B00000001"}
+        return {"url": "https://example.slack.com/", "team": "Example", "team_id": TEAM, **who}
 
     def _conversations_create(self, said: dict[str, str]) -> dict[str, Any]:
         name = said["name"]
@@ -163,12 +169,14 @@ class Workspace(StandIn):
         return {"channel": room.shown()}
 
     def _conversations_setTopic(self, said: dict[str, str]) -> dict[str, Any]:  # noqa: N802
-        self._there(said).topic = _short(said["topic"])
-        return {}
+        room = self._there(said)
+        room.topic = _short(said["topic"])
+        return {"channel": room.shown()}
 
     def _conversations_setPurpose(self, said: dict[str, str]) -> dict[str, Any]:  # noqa: N802
-        self._there(said).purpose = _short(said["purpose"])
-        return {}
+        room = self._there(said)
+        room.purpose = _short(said["purpose"])
+        return {"channel": room.shown()}
 
     def _conversations_archive(self, said: dict[str, str]) -> dict[str, Any]:
         room = self._there(said, write=False)
@@ -180,21 +188,23 @@ class Workspace(StandIn):
     def _chat_postMessage(self, said: dict[str, str]) -> dict[str, Any]:  # noqa: N802
         room = self._there(said)
         self._stamps += 1
-        stamp = f"1795441020.{self._stamps:06}"
+        stamp = f"{_THEN}.{self._stamps:06}"
         room.messages[stamp] = said["text"]
-        return {"channel": room.id, "ts": stamp, "message": {"text": said["text"]}}
+        return {"channel": room.id, "ts": stamp, "message": _message(room, stamp)}
 
     def _chat_update(self, said: dict[str, str]) -> dict[str, Any]:
         room = self._there(said)
         if said["ts"] not in room.messages:
             raise No("message_not_found")
         room.messages[said["ts"]] = said["text"]
-        return {"channel": room.id, "ts": said["ts"], "text": said["text"]}
+        message = {"text": said["text"]}
+        return {"channel": room.id, "ts": said["ts"], **message, "message": message}
 
     def _pins_list(self, said: dict[str, str]) -> dict[str, Any]:
         room = self._there(said)
         items = [
-            {"type": "message", "created_by": who, "message": {"ts": ts}} for who, ts in room.pinned
+            {"type": "message", "created_by": who, "message": _message(room, ts)}
+            for who, ts in room.pinned
         ]
         return {"items": [{"type": "file", "created_by": ME, "file": {}}, *items]}
 
@@ -205,32 +215,47 @@ class Workspace(StandIn):
     def _users_lookupByEmail(self, said: dict[str, str]) -> dict[str, Any]:  # noqa: N802
         for user, email in self.users.items():
             if email == said["email"]:
-                return {"user": {"id": user}}
+                what = {"is_bot": False, "is_app_user": False, "updated": _THEN}
+                return {"user": {"id": user, "name": email, "profile": {"email": email}, **what}}
         raise No("users_not_found")
 
     def _usergroups_list(self, said: dict[str, str]) -> dict[str, Any]:
         with_users = said.get("include_users") in ("1", "true")
         return {
             "usergroups": [
-                {"id": name, "handle": handle, **({"users": users} if with_users else {})}
+                {**_group(name, handle), **({"users": users} if with_users else {})}
                 for name, (handle, users) in self.groups.items()
             ]
         }
 
 
-def _arguments(asked: Asked, method: str) -> dict[str, str]:
-    """What a call says, if it is one that the reference allows."""
-    if asked.headers.get("authorization") != f"Bearer {TOKEN}":
+def _message(room: Room, stamp: str) -> dict[str, Any]:
+    return {"type": "message", "ts": stamp, "text": room.messages[stamp]}
+
+
+def _group(name: str, handle: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "handle": handle,
+        "name": handle,
+        "description": "",
+        "team_id": TEAM,
+        "enterprise_subteam_id": "",
+        "is_usergroup": True,
+        **dict.fromkeys(("is_subteam", "is_external", "auto_provision"), False),
+        **dict.fromkeys(("date_create", "date_update", "date_delete"), 0),
+        **dict.fromkeys(("created_by", "updated_by"), ALICE),
+        **dict.fromkeys(("auto_type", "deleted_by")),
+        "prefs": {"channels": [], "groups": []},
+    }
+
+
+def _arguments(asked: Asked) -> dict[str, str]:
+    if asked.headers["authorization"] != f"Bearer {TOKEN}":
         raise No("invalid_auth")
     if asked.headers.get("content-type", "").startswith("application/json"):
-        said = {name: str(value) for name, value in asked.json().items()}
-    else:
-        said = {name: values[0] for name, values in asked.query.items()} | asked.form()
-    must, may = METHODS[method]
-    assert said.keys() <= must | may, f"{method} takes no {said.keys() - must - may}"
-    if must - said.keys():
-        raise No("missing_argument")
-    return said
+        return {name: str(value) for name, value in asked.json().items()}
+    return {name: values[0] for name, values in asked.query.items()} | asked.form()
 
 
 def _short(text: str) -> str:

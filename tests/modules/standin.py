@@ -7,11 +7,12 @@ import json
 import re
 import threading
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.modules.descriptions import description
 from tests.modules.servers import serving
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Asked:
 
     def json(self) -> Any:
         """The body, which is JSON and says so."""
-        assert self.headers.get("content-type", "").startswith("application/json")
+        kind = self.headers.get("content-type", "none")
+        assert kind.startswith("application/json"), f"the body is not JSON: Content-Type is {kind}"
         return json.loads(self.body)
 
     def form(self) -> dict[str, str]:
@@ -58,8 +60,12 @@ class Answer:
 class StandIn:
     """Remembers what it was asked, and answers from `routes`, `POST /api/things/{id}` → how.
 
-    What has no route, or breaks what answers, fails the test when the server ends.
+    With `*` a route is for any method. What has no route, breaks what answers, or is not as the
+    service's published description says fails the test when the server ends.
     """
+
+    published: str | None = None
+    """The description in `published/` that all requests and answers are held against."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
@@ -73,25 +79,37 @@ class StandIn:
         """What the service says."""
         with self._lock:
             self.asked.append(asked)
-            if self.instead:
-                return self.instead.popleft()
-            for route, how in self.routes.items():
-                method, _, path = route.partition(" ")
-                found = re.fullmatch(re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(path)), asked.path)
-                if method == asked.method and found:
-                    parts = tuple(unquote(part) for part in found.groups())
-                    return self._checked(how, asked, parts)
-            self._problems.append(f"no such route: {asked.method} {asked.path}")
-            return Answer(404, {"message": "Not Found"})
+            try:
+                return self._answered(asked)
+            except Exception as error:  # noqa: BLE001 - told by the thread of the test
+                self._problems.append(error)
+                return Answer(500, {"message": repr(error)})
 
-    def _checked(
-        self, how: Callable[[Asked], Answer], asked: Asked, parts: tuple[str, ...]
-    ) -> Answer:
-        try:
-            return how(Asked(**{**vars(asked), "parts": parts}))
-        except Exception as error:  # noqa: BLE001 - told by the thread of the test
-            self._problems.append(error)
-            return Answer(500, {"message": repr(error)})
+    def _answered(self, asked: Asked) -> Answer:
+        route, parts = self._route(asked)
+        known = description(self.published) if self.published and route else None
+        if known:
+            known.check_request(route, asked)
+        injected = bool(self.instead)
+        if injected:
+            answer = self.instead.popleft()
+        elif route:
+            answer = self.routes[route](replace(asked, parts=parts))
+        else:
+            self._problems.append(f"no such route: {asked.method} {asked.path}")
+            answer = Answer(404, {"message": "Not Found"})
+        if known:
+            known.check_answer(route, answer, injected=injected)
+        return answer
+
+    def _route(self, asked: Asked) -> tuple[str, tuple[str, ...]]:
+        """The route of a request, with the parts of its path; an empty one if there is none."""
+        for route in self.routes:
+            method, _, path = route.partition(" ")
+            found = re.fullmatch(re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(path)), asked.path)
+            if found and method in (asked.method, "*"):
+                return route, tuple(unquote(part) for part in found.groups())
+        return "", ()
 
     @contextlib.contextmanager
     def serve(
@@ -100,7 +118,7 @@ class StandIn:
         """On a free port of the loopback, or of another address of ours; gives its URL."""
         with serving(_handler(self), context, address=address) as url:
             yield url
-        assert self._problems == []
+        assert self._problems == [], self._problems
 
     def calls(self) -> list[str]:
         """`GET /path` of each request."""

@@ -60,7 +60,7 @@ def test_an_incident_is_taken_and_closed_by_its_id(pagerduty: Client, state: str
     name = pagerduty.account.add("down")
     done = pagerduty.rest(incident=name, state=state)
     assert pagerduty.account.incidents[name]["status"] == state
-    assert pagerduty.account.incidents[name]["by"] == USER
+    assert pagerduty.account.by[name] == USER
     assert done == {
         "id": name,
         "dedup_key": "down",

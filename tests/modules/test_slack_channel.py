@@ -15,7 +15,7 @@ from tests.lab.ports import free_port
 from tests.modules.fakes import here
 from tests.modules.sequence import module, record
 from tests.modules.servers import saying
-from tests.modules.slack import ME, TOKEN, Workspace
+from tests.modules.slack import ALICE, BOB, EVE, ME, ONCALL, TOKEN, Workspace
 from tests.modules.standin import Answer
 
 if TYPE_CHECKING:
@@ -88,13 +88,15 @@ def test_a_later_task_finds_it_by_its_id(slack: Client) -> None:
 
 
 def test_what_others_have_pinned_is_not_our_status(slack: Client) -> None:
-    room = slack.workspace.room(NAME, messages={"1.1": "rules"}, pinned=[("U1", "1.1")])
+    room = slack.workspace.room(
+        NAME, messages={"1795441000.000001": "rules"}, pinned=[(ALICE, "1795441000.000001")]
+    )
     slack.run(status="Investigating")
     assert list(room.messages.values()) == ["rules", "Investigating"]
 
 
 def test_with_a_key_a_name_that_is_taken_gets_a_number(slack: Client) -> None:
-    slack.workspace.room(NAME, creator="U1")
+    slack.workspace.room(NAME, creator=ALICE)
     first = slack.run(key="20261123-1337-k3f9")
     assert (first["name"], first["created"]) == (f"{NAME}-2", True)
     assert slack.workspace.named(f"{NAME}-2").purpose == "Backend is down! · 20261123-1337-k3f9"
@@ -115,9 +117,9 @@ def test_a_channel_that_is_archived_is_another_incidents(slack: Client) -> None:
 
 
 def test_a_public_channel_is_joined(slack: Client) -> None:
-    room = slack.workspace.room(NAME, members=["U1"])
+    room = slack.workspace.room(NAME, members=[ALICE])
     slack.run(message="Hello")
-    assert room.members == ["U1", ME]
+    assert room.members == [ALICE, ME]
 
 
 def test_a_private_channel(slack: Client) -> None:
@@ -127,31 +129,31 @@ def test_a_private_channel(slack: Client) -> None:
 
 
 def test_all_names_are_taken(slack: Client) -> None:
-    slack.workspace.room(NAME, creator="U1")
+    slack.workspace.room(NAME, creator=ALICE)
     for number in range(2, 21):
-        slack.workspace.room(f"{NAME}-{number}", creator="U1")
+        slack.workspace.room(f"{NAME}-{number}", creator=ALICE)
     with pytest.raises(ModuleFailed, match=r"is taken, and so are 19 names like it"):
         slack.run(key="mine")
 
 
 def test_people_and_groups_are_invited_once(slack: Client) -> None:
-    done = slack.run(invite=["@oncall", "alice@example.com", "U3", ME, "S1"])
-    assert done["invited"] == ["U1", "U2", "U3"]
-    assert slack.workspace.named(NAME).members == [ME, "U1", "U2", "U3"]
+    done = slack.run(invite=["@oncall", "alice@example.com", EVE, ME, ONCALL])
+    assert done["invited"] == [ALICE, BOB, EVE]
+    assert slack.workspace.named(NAME).members == [ME, ALICE, BOB, EVE]
     assert slack.run(invite=["@oncall"])["invited"] == []
 
 
 def test_who_cannot_be_invited_is_said_once_the_rest_is_done(slack: Client) -> None:
-    slack.workspace.banned.add("U2")
-    whom = ["nobody@example.com", "@nobody", "U9", "@oncall"]
+    slack.workspace.banned.add(BOB)
+    whom = ["nobody@example.com", "@nobody", "U00000NOT", "@oncall"]
     with pytest.raises(ModuleFailed) as failed:
         slack.run(invite=whom, message="Hello")
     assert failed.value.message == (
         "not invited: nobody@example.com: users_not_found; @nobody: no such group; "
-        "U9: user_not_found; U2: cant_invite"
+        f"U00000NOT: user_not_found; {BOB}: cant_invite"
     )
     room = slack.workspace.named(NAME)
-    assert (room.members, list(room.messages.values())) == ([ME, "U1"], ["Hello"])
+    assert (room.members, list(room.messages.values())) == ([ME, ALICE], ["Hello"])
     assert failed.value.found["id"] == room.id
 
 
@@ -213,7 +215,8 @@ def test_it_waits_as_long_as_slack_wants(slack: Client) -> None:
 
 
 def test_it_does_not_wait_for_longer_than_there_is_time(slack: Client) -> None:
-    slack.workspace.instead.append(Answer(429, {"ok": False}, {"Retry-After": "3600"}))
+    busy = Answer(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": "3600"})
+    slack.workspace.instead.append(busy)
     with pytest.raises(ModuleFailed, match="a wait of 3600 s does not fit into the task's timeout"):
         slack.run()
 

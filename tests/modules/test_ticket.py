@@ -107,7 +107,8 @@ def test_the_mark_is_not_seen(github: Client) -> None:
 
 def test_a_pull_request_that_has_the_mark_is_no_ticket(github: Client) -> None:
     github.run()
-    github.tracker.issues[0]["pull_request"] = {}
+    where = ("url", "html_url", "diff_url", "patch_url")
+    github.tracker.issues[0]["pull_request"] = dict.fromkeys(where, "https://example.com/pull/1")
     assert github.run()["created"] is True
 
 
