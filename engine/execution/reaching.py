@@ -44,7 +44,7 @@ def reached(
     configs = SshConfigs(USUAL)
     env = Environment(redactor)
     found = {}
-    for host in plan.every_host():
+    for host in plan.reached():
         texts = {**plan.inventory.variables(host), **plan.playbook.text.vars}
         data = {"inventory_hostname": host, "env": env, **given}
         variables = _ours(host, Scope(data, texts, templates))

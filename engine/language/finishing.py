@@ -41,9 +41,9 @@ def read_uses(
 
 
 def _read_task(names: Names, draft: Draft, around: frozenset[str]) -> Uses:
-    own = around | names.read(snippets.of_task(draft))
-    uses: Uses = {}
     of_item = snippets.items(draft)
+    own = around | names.read(snippets.of_task(draft), of_item=of_item)
+    uses: Uses = {}
     for inner in draft.verify:
         uses |= _read_belonging(names, inner, of_item)
         own |= uses[inner.id]
@@ -55,7 +55,7 @@ def _read_task(names: Names, draft: Draft, around: frozenset[str]) -> Uses:
 
 
 def _read_belonging(names: Names, draft: Draft, around: frozenset[str]) -> Uses:
-    uses: Uses = {draft.id: names.read(snippets.of_task(draft, around))}
+    uses: Uses = {draft.id: names.read(snippets.of_task(draft, around), of_item=around)}
     for inner in draft.verify:
         uses |= _read_belonging(names, inner, around)
         uses[draft.id] |= uses[inner.id]

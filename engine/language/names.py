@@ -84,12 +84,18 @@ class Names(Struct):
                 message = f'"{name}" refers to itself, by way of other vars or directly'
                 self.problems.at_key(("vars", name), message)
 
-    def read(self, texts: Iterable[Snippet], where: str = "later") -> frozenset[str]:
+    def read(
+        self,
+        texts: Iterable[Snippet],
+        where: str = "later",
+        of_item: frozenset[str] = frozenset(),
+    ) -> frozenset[str]:
         """Check the names of snippets that belong together.
 
         Args:
             texts: of one task, or of one rule.
             where: the results that they do not see are registered.
+            of_item: the names of a loop's item, which only a run knows.
 
         Returns:
             Every name that they use, by way of `vars` too.
@@ -98,7 +104,7 @@ class Names(Struct):
         guarded = frozenset().union(*(tree.guarded for _, tree in trees))
         used: set[str] = set()
         for snippet, tree in trees:
-            used |= tree.names - (snippet.local - LOCALS)
+            used |= tree.names - (snippet.local - LOCALS - of_item)
             for name in sorted(tree.names - guarded - snippet.local):
                 self._tell(name, snippet, self._wrong(name, snippet, where))
             if snippet.program:

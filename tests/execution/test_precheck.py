@@ -35,6 +35,13 @@ def test_an_argument_that_an_input_makes_wrong(tmp_path: Path) -> None:
     assert problem.message == "Free it: port_kill: port must be at most 65535, not 70000"
 
 
+@pytest.mark.parametrize("task", ["", ", verify: [{look: 'l-{{ each }}-{{ number }}'}]"])
+def test_what_only_a_loop_knows_is_not_asked_for(tmp_path: Path, task: str) -> None:
+    control = "loop_control: {loop_var: each, index_var: number}"
+    switch = 'switch: {name: "{{ each }}", to: "{{ number }}"}'
+    check(tmp_path, f"mitigate:\n  - {{{switch}, loop: [a], {control}{task}}}\n")
+
+
 def test_a_time_that_an_input_makes_wrong(tmp_path: Path) -> None:
     book = 'resolve:\n  - {name: Wait, look: main, hold: "{{ time }}"}\n'
     check(tmp_path, book, time="5m")

@@ -31,6 +31,13 @@ def test_the_playbooks_variables_are_a_hosts_too(tmp_path: Path) -> None:
     assert (found.address, found.port, found.user) == ("h1.internal", 2222, "flag")
 
 
+def test_who_acts_in_anothers_stead_is_reached_too(tmp_path: Path) -> None:
+    look = "{look: main, hosts: h1, delegate_to: localhost}"
+    laid = plan(tmp_path, f"investigate: [{look}]\n")
+    found = reached(laid, {}, Defaults(), Templates(), Redactor())
+    assert found["localhost"].kind == "local"
+
+
 def test_what_the_command_line_gives_overrules_them(tmp_path: Path) -> None:
     found = h1(tmp_path, "ansible_user: book, ansible_become: true", ansible_user="given")
     assert (found.user, found.become.become) == ("given", True)
