@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.contract import Deadline, Observing, Target, to_plain
 from engine.errors import HostError
@@ -211,14 +212,13 @@ class Looker:
             holds = sight.error is None and self._templates.holds(
                 condition, _judging(task, scope, sight.result)
             )
-            say(sight, time.monotonic() - started, retries + 1, "until", number)
+            elapsed = time.monotonic() - started
+            say(replace(sight, holds=holds), elapsed, retries + 1, "until", number)
             if holds:
                 return sight
             if self._stopped.wait(DELAY if delay is None else delay):
-                break
-        sight = _sure(sight)
-        late = f"not until {said(condition)} (looked {number} times)"
-        return Sight(False, late, sight.summary, {**sight.result, "msg": late})
+                return _cut_short(sight, elapsed, f"look {number} of {retries + 1}")
+        return _wrong(_sure(sight), f"not until {said(condition)} (looked {number} times)")
 
     def _within(
         self,
@@ -235,10 +235,11 @@ class Looker:
             say(sight, elapsed, total, "within", 0)
             if sight.holds:
                 return sight
-            if elapsed + pause > total or self._stopped.wait(pause):
+            if elapsed + pause > total:
                 sight = _sure(sight)
-                late = f"{sight.message} (not within {total:g} s)"
-                return Sight(False, late, sight.summary, {**sight.result, "msg": late})
+                return _wrong(sight, f"{sight.message} (not within {total:g} s)")
+            if self._stopped.wait(pause):
+                return _cut_short(sight, elapsed, f"{total:g} s")
 
     def _hold(
         self,
@@ -258,8 +259,7 @@ class Looker:
             if elapsed >= total:
                 return sight
             if self._stopped.wait(min(pause, max(total - elapsed, 0.01))):
-                cut = f"interrupted after {elapsed:.0f} s of {total:g} s"
-                return Sight(False, cut, sight.summary, {**sight.result, "msg": cut})
+                return _cut_short(sight, elapsed, f"{total:g} s")
 
     def _say(
         self,
@@ -297,6 +297,16 @@ def _pause(every: float | None, total: float) -> float:
     if every is None:
         return max(min(EVERY, total / 10), 0.1)
     return max(every, 0.01)
+
+
+def _cut_short(sight: Sight, elapsed: float, total: str) -> Sight:
+    """What was seen last, when no more looks are to be taken."""
+    words = [f"interrupted after {elapsed:.1f} s of {total}", sight.message]
+    return _wrong(sight, ": ".join(word for word in words if word))
+
+
+def _wrong(sight: Sight, message: str) -> Sight:
+    return Sight(False, message, sight.summary, {**sight.result, "msg": message})
 
 
 def _sure(sight: Sight) -> Sight:

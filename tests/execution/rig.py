@@ -202,6 +202,13 @@ def alone() -> Neighbours:
     return Neighbours(Alone(), Alone(), Pace(Policies(), Alone()))
 
 
+class _Boards(dict[str, "Board"]):
+    """As the links of hosts that have nothing to interrupt."""
+
+    def interrupt(self) -> None:
+        pass
+
+
 class Rig:
     """The parts of a run of this playbook on boards h1 and h2.
 
@@ -245,7 +252,7 @@ class Rig:
         self._recorder = journal[1] if journal else None
         self.events: list[Event] = []
         self.then: Callable[[Event], None] = lambda _: None
-        self.boards = {host: Board() for host in (*hosts, "localhost")}
+        self.boards = _Boards({host: Board() for host in (*hosts, "localhost")})
         self.person = Person(answers)
         self.templates = Templates()
         registry = Registry([MODULES])

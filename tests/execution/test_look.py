@@ -144,11 +144,32 @@ def test_it_looks_until_the_condition_holds(tmp_path: Path) -> None:
     rig.boards["h1"].then = put_on
     [outcome] = rig.stage.run("resolve", rig.plan.tasks("resolve"))
     assert (outcome.status, outcome.result["position"]) == ("ok", "on")
-    assert [(e.look, e.total, e.mode) for e in rig.told(Looked)] == [
-        (1, 6, "until"),
-        (2, 6, "until"),
-        (3, 6, "until"),
+    assert [(e.look, e.total, e.mode, e.holds) for e in rig.told(Looked)] == [
+        (1, 6, "until", False),
+        (2, 6, "until", False),
+        (3, 6, "until", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("within: 1m", "interrupted after 0.0 s of 60 s: expected result.position == 'on'"),
+        ("until: result.position == 'on'", "interrupted after 0.0 s of look 1 of 4"),
+    ],
+)
+def test_an_interruption_is_no_late_answer(tmp_path: Path, words: str, said: str) -> None:
+    expect = "expect: result.position == 'on'" if "within" in words else ""
+    text = f"resolve:\n  - hosts: h1\n    look: main\n    {words}\n    {expect}\n"
+    rig = Rig(tmp_path, text)
+
+    def interrupt(command: str) -> None:
+        assert command == "look main"
+        rig.worker.stop()
+
+    rig.boards["h1"].then = interrupt
+    [outcome] = rig.stage.run("resolve", rig.plan.tasks("resolve"))
+    assert (outcome.failed, outcome.message) == (True, said)
 
 
 def test_it_gives_up_after_so_many_looks(tmp_path: Path) -> None:
