@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
+import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from engine.redact import Redactor
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+ONE_SIGNAL = 0.2
+"""Seconds in which the same signal counts once: a terminal and a parent may both hand it on."""
 
 
 class Manner(Struct, frozen=True):
@@ -230,8 +234,13 @@ def _screen() -> Screen:
 @contextmanager
 def _signals_reach(run: Run, interrupted: list[str]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM stop the run in good order, instead of this process at once."""
+    last: dict[int, float] = {}
 
     def handle(number: int, _frame: object) -> None:
+        now = time.monotonic()
+        if now - last.get(number, -math.inf) < ONE_SIGNAL:
+            return
+        last[number] = now
         _stop(run, interrupted, signal.Signals(number).name)
 
     known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,12 +117,26 @@ def test_a_second_signal_leaves_out_what_always_runs(
     eventually(lambda: "here" in marks.on(lab.h1))
     process.send_signal(signal.SIGINT)
     eventually(lambda: "begun" in marks.on(lab.h1))
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 99, said
     eventually(lambda: sleepers(lab.h1) == [])
     assert "last" not in marks.on(lab.h1)
     assert quell.ended().exit_code == 99
+
+
+def test_a_signal_that_comes_by_two_ways_counts_once(
+    quell: Quell, inventory: Path, lab: Lab, marks: Marks, tmp_path: Path
+) -> None:
+    # As of a terminal, which tells the whole group, under a program that hands it on.
+    process = quell.start("run", book(tmp_path, marks, "investigate"), "-i", inventory)
+    eventually(lambda: "here" in marks.on(lab.h1))
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.02)  # so that they are two for the process, too
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 99, said
+    assert marks.on(lab.h1) == ["here", "last"]
 
 
 def test_a_deadline_ends_the_command_on_the_host(
