@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine import events as e
 from engine.cli.detail import described, details, diff_lines
-from engine.cli.style import Painter, names
+from engine.cli.style import Painter, names, natural
 from engine.redact import escape
 from engine.units import count, duration
 
@@ -69,15 +69,22 @@ class Console:
         self._ended: dict[str, list[e.TaskEnded]] = defaultdict(list)
         self._under_way: dict[tuple[str, str], tuple[str, str]] = {}
         self._said: dict[tuple[str, str], float] = {}
+        self._predicted: list[e.ChangePredicted] = []
         self._run = run
 
-    @singledispatchmethod
     def tell(self, event: e.Event) -> None:
         """Show it, if it is for people."""
+        if not isinstance(event, (e.ChangePredicted, *e.PROGRESS)):
+            self._show_predicted()
+        self._show(event)
+
+    @singledispatchmethod
+    def _show(self, event: e.Event) -> None:
+        """As `tell`."""
 
     # ── the run ──
 
-    @tell.register
+    @_show.register
     def _(self, event: e.RunStarted) -> None:
         mode = " · check mode: nothing will be changed" if event.check else ""
         title = self._paint("bold", escape(event.playbook))
@@ -86,7 +93,7 @@ class Console:
             self._line(self._paint("dim", f"alert: {escape(described(event.alert))}"))
         self._line("")
 
-    @tell.register
+    @_show.register
     def _(self, event: e.RunResumed) -> None:
         going_on = self._paint("bold", "Going on")
         self._line(f"{going_on} · run {self._run} · by {escape(event.user)}")
@@ -94,17 +101,17 @@ class Console:
             self._line(self._paint("yellow", f"  ! all the same: {escape(problem)}"))
         self._line("")
 
-    @tell.register
+    @_show.register
     def _(self, event: e.GlassBroken) -> None:
         reason = f"no policy's approvals and cool-downs hold: {escape(event.reason)}"
         self._line(self._paint("red", f"Glass broken by {escape(event.by)}: {reason}"))
         self._line("")
 
-    @tell.register
+    @_show.register
     def _(self, event: e.Interruption) -> None:
         self._line(self._paint("magenta", f"Interrupted by {event.signal}: nothing more is begun"))
 
-    @tell.register
+    @_show.register
     def _(self, event: e.RunEnded) -> None:
         self._line("")
         width = max((len(host) for host in event.recap), default=0)
@@ -125,20 +132,20 @@ class Console:
 
     # ── phases ──
 
-    @tell.register
+    @_show.register
     def _(self, event: e.PhaseStarted) -> None:
         if event.phase == "severity":
             return
         what = event.note or f"{count(event.tasks, 'task')} × {count(event.hosts, 'host')}"
         self._screen.begin(self._headed(event.phase, what))
 
-    @tell.register
+    @_show.register
     def _(self, event: e.PhaseEnded) -> None:
         self._flush(list(self._ended))
         self._under_way.clear()
         self._screen.end(duration(event.seconds))
 
-    @tell.register
+    @_show.register
     def _(self, event: e.SeverityJudged) -> None:
         level = self._paint("bold", event.level or "none: no rule holds")
         if event.before:
@@ -155,13 +162,13 @@ class Console:
         for why in event.unjudged:
             self._line(self._paint("yellow", f"  ! not judged: {escape(why)}"))
 
-    @tell.register
+    @_show.register
     def _(self, event: e.DeadlineMissed) -> None:
         late = duration((event.at - event.acknowledge_by).total_seconds())
         text = f"  ! {event.level}: nobody has taken the incident, {late} after its time"
         self._line(self._paint("red", text))
 
-    @tell.register
+    @_show.register
     def _(self, event: e.Acknowledged) -> None:
         self._line(self._paint("dim", f"  taken: {escape(event.how)}"))
 
@@ -170,42 +177,44 @@ class Console:
 
     # ── tasks ──
 
-    @tell.register
+    @_show.register
     def _(self, event: e.TaskStarted) -> None:
         self._under_way[event.task, event.host] = (event.name, "")
         self._show_progress()
 
-    @tell.register
+    @_show.register
     def _(self, event: e.Waiting) -> None:
         words = f"{duration(event.elapsed)} of {duration(event.total)}"
         self._wait(event.task, event.name, "", words)
 
-    @tell.register
+    @_show.register
     def _(self, event: e.Looked) -> None:
         word = "holds" if event.holds else "not yet"
         far = f"{duration(event.elapsed)} of {duration(event.total)}"
         if event.mode == "until":
             far = f"look {event.look} of {event.total:.0f} at most"
         words = f"{word} · {far} · {event.summary}"
-        self._wait(event.task, event.name, event.host, words)
+        # One that holds ends now, unless it is to hold for a time.
+        over = event.holds and event.mode != "hold"
+        self._wait(event.task, event.name, event.host, words, over=over)
 
-    def _wait(self, task: str, name: str, host: str, words: str) -> None:
+    def _wait(self, task: str, name: str, host: str, words: str, *, over: bool = False) -> None:
         """Say how a long wait goes on; `host` is empty where the run itself waits."""
         cell = (task, host)
         self._under_way[cell] = (name, words)
         self._show_progress()
         last = self._said.get(cell)
-        if not self._live and (last is None or time.monotonic() - last >= SAY_AGAIN):
+        if not (self._live or over) and (last is None or time.monotonic() - last >= SAY_AGAIN):
             self._said[cell] = time.monotonic()
             self._line(_waiting(name, [host], words))
 
-    @tell.register
+    @_show.register
     def _(self, event: e.TaskEnded) -> None:
         self._ended[event.task].append(event)
         self._under_way.pop((event.task, "" if event.hostless else event.host), None)
         self._show_progress()
 
-    @tell.register
+    @_show.register
     def _(self, event: e.WaveEnded) -> None:
         self._flush(event.tasks)
 
@@ -233,7 +242,7 @@ class Console:
         name = escape(ended[0].name)
         for (status, words), same in sorted(alike.items(), key=lambda a: order.index(a[0][0])):
             symbol, colour = SYMBOLS[status]
-            where = names(list(dict.fromkeys(_where(e.host, e.delegate) for e in same)))
+            where = names(sorted({_where(e.host, e.delegate) for e in same}, key=natural))
             where = "" if same[0].hostless else f"{where}  "
             forgiven = same[0].ignored and same[0].phase not in e.EVIDENCE_PHASES
             ignored = self._paint("dim", "  (ignored)") if forgiven else ""
@@ -244,51 +253,64 @@ class Console:
                 for event in same:
                     self._lines(details(event, self._verbosity))
 
-    @tell.register
+    @_show.register
     def _(self, event: e.BatchStarted) -> None:
         text = f"  batch {event.number} of {event.of}: {names(event.hosts)}"
         self._line(self._paint("dim", text))
 
-    @tell.register
+    @_show.register
     def _(self, event: e.BlockRescued) -> None:
         symbol = self._paint("green", "✓")
         self._line(f"  {symbol} {escape(event.name):<{NAME}} {names(event.hosts)}  rescued")
 
-    @tell.register
+    @_show.register
     def _(self, event: e.RollbackStarted) -> None:
         what = ", ".join(map(escape, event.tasks))
         self._line(self._paint("yellow", f"  ↩ {event.host}: taking back {what}"))
         self._line(self._paint("dim", f"      {escape(event.why)}"))
 
-    @tell.register
+    @_show.register
     def _(self, event: e.RunHalted) -> None:
         self._line(self._paint("red", f"  ✗ no further host is begun: {escape(event.reason)}"))
 
     # ── changes ──
 
-    @tell.register
+    @_show.register
     def _(self, event: e.ChangePredicted) -> None:
-        item = f" [{escape(event.item)}]" if event.item else ""
-        symbol = self._paint("yellow", "~")
-        summary = escape(str(event.change["summary"]))
-        where = _where(event.host, event.delegate) + item
-        self._line(f"  {symbol} {escape(event.name):<{NAME}} {where}  would: {summary}")
-        if self._diff:
-            self._lines(diff_lines(event.change["before"], event.change["after"], self._paint))
+        self._predicted.append(event)
 
-    @tell.register
+    def _show_predicted(self) -> None:
+        """One line for each different change, with every host that it is for."""
+        alike: dict[tuple[str, ...], list[e.ChangePredicted]] = defaultdict(list)
+        for event in self._predicted:
+            change = event.change
+            key = (event.task, event.name, event.item or "", str(change["summary"]))
+            shown = (str(change["before"]), str(change["after"])) if self._diff else ()
+            alike[*key, *shown].append(event)
+        self._predicted.clear()
+        symbol = self._paint("yellow", "~")
+        for same in alike.values():
+            first = same[0]
+            item = f" [{escape(first.item)}]" if first.item else ""
+            where = ", ".join(_where(event.host, event.delegate) for event in same) + item
+            summary = escape(str(first.change["summary"]))
+            self._line(f"  {symbol} {escape(first.name):<{NAME}} {where}  would: {summary}")
+            if self._diff:
+                self._lines(diff_lines(first.change["before"], first.change["after"], self._paint))
+
+    @_show.register
     def _(self, event: e.NotPredicted) -> None:
         symbol = self._paint("yellow", "~")
         why = f"cannot be predicted: {escape(event.why)}"
         self._line(f"  {symbol} {escape(event.name):<{NAME}} {names(event.hosts)}  {why}")
 
-    @tell.register
+    @_show.register
     def _(self, event: e.GuardHeld) -> None:
         where = f" on {event.host}" if event.host else ""
         text = f"  ✗ refused{where} by the guard “{event.guard}”: {escape(event.message)}"
         self._line(self._paint("red", text))
 
-    @tell.register
+    @_show.register
     def _(self, event: e.ApprovalAnswered) -> None:
         number = count(len(event.approved), "change")
         if event.approved:

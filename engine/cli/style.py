@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import IO, Any
 
 _CODES = {
@@ -36,6 +37,12 @@ def is_terminal(stream: IO[Any]) -> bool:
 def wants_colour(stream: IO[Any]) -> bool:
     """Whether to colour what goes there; NO_COLOR is honoured."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts as people do: `app2` before `app10`."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def names(hosts: list[str], most: int = 4) -> str:

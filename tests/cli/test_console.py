@@ -15,6 +15,7 @@ from engine.events import (
     GlassBroken,
     GuardHeld,
     Interruption,
+    Looked,
     NotPredicted,
     PhaseEnded,
     PhaseStarted,
@@ -28,6 +29,7 @@ from tests.journal import events as story
 
 if TYPE_CHECKING:
     from engine.events import Event
+    from engine.execution.look import LookMode
 
 
 class Screen(PlainScreen):
@@ -83,7 +85,7 @@ RESOLVED in 1 min 5 s · quell show 20261123-1337-k3f9"""
 
 
 def test_hosts_with_the_same_end_share_a_line() -> None:
-    ends = [story.task(1, host=f"web{n}", summary="200") for n in range(1, 8)]
+    ends = [story.task(1, host=f"web{n}", summary="200") for n in (10, 3, 1, 2, 4, 11, 5)]
     [line] = wave(*ends)
     assert line == "  ✓ Connections in use             web1, web2, web3, web4 and 3 more  200"
 
@@ -120,6 +122,39 @@ def test_what_stays_open_is_told_without_a_host() -> None:
     assert wave(left) == ["  - Connections in use             open: needs a person"]
     not_wanted = story.task(1, status="skipped", message="when: false", hostless=True)
     assert wave(not_wanted) == []
+
+
+def predicted(host: str, summary: str, after: str = "1 GiB") -> ChangePredicted:
+    change = {"on": [], "summary": summary, "before": "512 MiB", "after": after, "undo": True}
+    return ChangePredicted(task="mitigate.1", name="Raise", host=host, module="m", change=change)
+
+
+def test_hosts_that_would_be_changed_alike_are_all_named_in_one_line() -> None:
+    hosts = [f"web{n}" for n in range(1, 7)]
+    events = [predicted(host, "512 MiB → 1 GiB") for host in hosts]
+    lines = said(*events, predicted("db1", "256 MiB → 1 GiB"), GuardHeld(guard="g", message="m"))
+    assert lines[:-1] == [
+        f"  ~ Raise                          {', '.join(hosts)}  would: 512 MiB → 1 GiB",
+        "  ~ Raise                          db1  would: 256 MiB → 1 GiB",
+    ]
+
+
+def test_those_whose_difference_is_another_are_shown_apart() -> None:
+    events = [predicted("web1", "set"), predicted("web2", "set", after="2 GiB")]
+    lines = said(*events, GuardHeld(guard="g", message="m"), diff=True)
+    assert [line for line in lines if "would" in line] == [
+        "  ~ Raise                          web1  would: set",
+        "  ~ Raise                          web2  would: set",
+    ]
+
+
+@pytest.mark.parametrize(("mode", "lines"), [("within", 0), ("until", 0), ("hold", 1)])
+def test_what_holds_at_the_first_look_was_not_waited_for(mode: LookMode, lines: int) -> None:
+    looked = Looked(
+        phase="mitigate", task="mitigate.1", name="Up", host="web1", holds=True, summary="200",
+        elapsed=0, total=60, mode=mode, look=1,
+    )  # fmt: skip
+    assert len(said(looked)) == lines
 
 
 def test_a_pause_is_told_as_it_goes_on() -> None:
@@ -176,8 +211,9 @@ def test_words_of_other_events() -> None:
 
 def test_a_change_is_shown_line_by_line_where_that_is_asked_for() -> None:
     [predicted] = [e for e in story.approved() if isinstance(e, ChangePredicted)]
-    assert len(said(predicted)) == 1
-    shown = [line.strip() for line in said(predicted, diff=True)]
+    over = PhaseEnded(phase="mitigate", seconds=0)
+    assert len(said(predicted, over)) == 1
+    shown = [line.strip() for line in said(predicted, over, diff=True)]
     assert '-  "state": "idle"' in shown
     assert '+  "state": "ended"' in shown
 
