@@ -29,6 +29,11 @@ class Handlers:
             for name in notified_by(outcome.order.task):
                 self._notified.setdefault(name, set()).add(outcome.order.host)
 
+    def drop(self, hosts: Collection[str]) -> None:
+        """These hosts failed: nobody is notified on them any more."""
+        for names in self._notified.values():
+            names -= set(hosts)
+
     def due(self, hosts: Collection[str]) -> Iterator[tuple[Task, frozenset[str]]]:
         """Each handler that was notified on some of these hosts, in the playbook's order.
 

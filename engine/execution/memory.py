@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.alerts.alert import NOTHING
@@ -118,9 +118,13 @@ class Memory:
             return "a failure elsewhere is fatal to all"
         return f'"{failure["task"]}" failed: {failure["message"]}'
 
-    def rescue(self, host: str) -> None:
-        """A host's failure was dealt with."""
-        self._counts(host)["rescued"] += 1
+    def rescue(self, host: str, outcomes: Iterable[Outcome]) -> None:
+        """A host's failures were dealt with; what is not known stays one."""
+        counts = self._counts(host)
+        counts["rescued"] += 1
+        for outcome in outcomes:
+            if outcome.status in ("failed", "unreachable"):
+                counts[outcome.status] -= 1
 
     def keep_secret(self, value: Any) -> None:
         """Mask a value, or each text in it, from now on."""

@@ -135,6 +135,12 @@ class Stage:
         self._early[outcome.order.key] = outcome
         self.tell(outcome)
 
+    def failed_early(self, tasks: Iterable[Task]) -> list[Outcome]:
+        """Of these tasks, what failed when it was only asked what it would do."""
+        ids = {task.id for task in tasks}
+        early = [o for o in self._early.values() if o.order.task.id in ids]
+        return [outcome for outcome in early if outcome.failed and not self.forgives(outcome)]
+
     def cells(
         self, tasks: Iterable[Task], hosts: Collection[str] | None = None
     ) -> list[tuple[Task, str]]:

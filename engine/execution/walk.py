@@ -12,7 +12,7 @@ from engine.execution.handlers import Handlers
 from engine.execution.stage import Extra
 from engine.execution.undo import Undo, rounds
 from engine.execution.waves import waves
-from engine.language.model import Block, Task
+from engine.language.model import Block, Task, tasks_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -105,6 +105,7 @@ class Walk:
         manner = Manner(lenient=phase != "mitigate", cleanup=phase == "always")
         failed = self._section(phase, nodes, hosts, manner)
         failed |= self._flush(phase, hosts - failed, manner)
+        self._handlers.drop(failed)
         if phase == "mitigate":
             self._lost |= failed
             self._stage.memory.stopped |= failed
@@ -193,10 +194,12 @@ class Walk:
     def _block(self, phase: Phase, block: Block, hosts: Hosts, manner: Manner) -> Hosts:
         inner = replace(manner, lenient=False)
         rescuable = replace(inner, rescued=manner.rescued or bool(block.rescue))
+        before = len(self.unforgiven)
         failed = self._section(phase, block.block, hosts, rescuable)
         if failed and block.rescue and not self._ends(manner):
+            because = [*self.unforgiven[before:], *self._stage.failed_early(tasks_in(block.block))]
             again = self._section(phase, block.rescue, failed, inner)
-            self._rescued(block, failed - again)
+            self._rescued(block, failed - again, because)
             failed = again
         if block.always:
             failed |= self._section(phase, block.always, hosts, replace(inner, cleanup=True))
@@ -205,12 +208,13 @@ class Walk:
         self._spend(phase, failed, manner)
         return failed
 
-    def _rescued(self, block: Block, hosts: Hosts) -> None:
+    def _rescued(self, block: Block, hosts: Hosts, because: Sequence[Outcome]) -> None:
         if not hosts or self._halt.signal:
             return
         for host in hosts:
             self._fatal.pop(host, None)
-            self._stage.memory.rescue(host)
+            failures = {o.order.key: o for o in because if o.order.host == host}
+            self._stage.memory.rescue(host, failures.values())
         self._tell(BlockRescued(block=block.id, name=block.name, hosts=sorted(hosts)))
 
     # ── taking back ──

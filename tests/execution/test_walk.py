@@ -66,8 +66,9 @@ def test_a_failure_in_a_block_goes_to_its_rescue_and_the_host_goes_on(tmp_path: 
     ]
     [rescued] = made.told(BlockRescued)
     assert (rescued.name, rescued.hosts) == ("Careful", ["h1"])
-    assert made.memory.recap["h1"]["rescued"] == 1
     assert made.memory.stopped == set()
+    recap = made.memory.recap["h1"]
+    assert (recap["failed"], recap["rescued"]) == (0, 1)  # as in Ansible
 
 
 def test_a_failed_rescue_fails_the_host_and_always_is_always(tmp_path: Path) -> None:
@@ -89,7 +90,8 @@ def test_an_unreachable_host_is_rescued_by_another_in_its_stead(tmp_path: Path) 
     made.mitigate()
     assert made.boards["localhost"].log[-2:] == ["put mended on", "look mended"]
     assert ("Mend", "changed") in ended(made)
-    assert made.memory.recap["h1"]["rescued"] == 1
+    recap = made.memory.recap["h1"]
+    assert (recap["unreachable"], recap["rescued"]) == (1, 1)  # by what comes after the block
 
 
 def test_what_failed_is_known_to_its_rescue(tmp_path: Path) -> None:
@@ -389,6 +391,14 @@ def test_a_host_that_failed_gets_no_handlers(tmp_path: Path) -> None:
     made.boards["h1"].surprise("put", None, 1)
     made.mitigate()
     assert ended(made) == [("One", "changed"), ("Two", "failed")]
+
+
+def test_what_was_notified_on_a_host_that_failed_does_not_come_later(tmp_path: Path) -> None:
+    made = rig(tmp_path, f"{NOTIFYING}always:\n  - {{name: Last, look: main}}\n", hosts=1)
+    made.boards["h1"].surprise("put", None, 1)
+    made.mitigate()
+    made.phases.run("always")
+    assert ended(made) == [("One", "changed"), ("Two", "failed"), ("Last", "ok")]
 
 
 def test_what_is_done_once_is_known_to_all(tmp_path: Path) -> None:
