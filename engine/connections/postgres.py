@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 _ATTEMPT = re.compile(r"(?:connection failed: )?connection to server .*? failed: ")
-
+_NO_FILE = f"{os.devnull}/none"
+"""Of a name that none can have; of one that is no plain file libpq complains to the terminal."""
 
 USUAL = "/var/run/postgresql"
 
@@ -137,16 +138,16 @@ def _way(way: str, host: str, sslmode: str | None, ca: str | None) -> dict[str, 
     What the controller has in its own `~/.postgresql` and `~/.pgpass` is not the host's.
     """
     if way.startswith("/"):
-        return {"host": str(Path(way).parent), "port": 5432, "passfile": os.devnull}
+        return {"host": str(Path(way).parent), "port": 5432, "passfile": _NO_FILE}
     return {
         "host": host,
         "hostaddr": ADDRESS,
         "port": int(way),
         "sslmode": sslmode or "prefer",
-        "sslrootcert": ca or f"{os.devnull}/none",
+        "sslrootcert": ca or _NO_FILE,
         "sslcertmode": "disable",
         "gssencmode": "disable",
-        "passfile": os.devnull,
+        "passfile": _NO_FILE,
     }
 
 

@@ -43,6 +43,16 @@ def test_a_password_opens_the_hosts_loopback(ssh: Connection) -> None:
     assert row in ({"address": "127.0.0.1"}, {"address": "::1"})
 
 
+@pytest.mark.parametrize("host", ["/var/run/postgresql", "localhost"])
+def test_libpq_says_nothing_to_the_terminal(
+    ssh: Connection, host: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    changes = {"user": ROLE, "password": PASSWORD} if host == "localhost" else {}
+    with session(ssh, host=host, **changes):
+        pass
+    assert capfd.readouterr() == ("", "")
+
+
 def test_each_statement_is_its_own_transaction(ssh: Connection) -> None:
     with session(ssh) as opened:
         assert opened.autocommit
