@@ -70,6 +70,7 @@ class Console:
         self._under_way: dict[tuple[str, str], tuple[str, str]] = {}
         self._said: dict[tuple[str, str], float] = {}
         self._predicted: list[e.ChangePredicted] = []
+        self._unreached: set[tuple[str, str]] = set()
         self._run = run
 
     def tell(self, event: e.Event) -> None:
@@ -244,14 +245,22 @@ class Console:
             symbol, colour = SYMBOLS[status]
             where = names(sorted({_where(e.host, e.delegate) for e in same}, key=natural))
             where = "" if same[0].hostless else f"{where}  "
+            said = self._once(words, same) if status == "unreachable" else words
             forgiven = same[0].ignored and same[0].phase not in e.EVIDENCE_PHASES
             ignored = self._paint("dim", "  (ignored)") if forgiven else ""
             head = f"  {self._paint(colour, symbol)} {name:<{NAME}}"
-            self._line(f"{head} {where}{words}{ignored}".rstrip())
+            self._line(f"{head} {where}{said}{ignored}".rstrip())
             name = ""
             if self._verbosity:
                 for event in same:
                     self._lines(details(event, self._verbosity))
+
+    def _once(self, words: str, same: Sequence[e.TaskEnded]) -> str:
+        """Why hosts cannot be reached is told of each of them once."""
+        cells = {(event.host, words) for event in same}
+        known = cells <= self._unreached
+        self._unreached |= cells
+        return "not reached, as before" if known else words
 
     @_show.register
     def _(self, event: e.BatchStarted) -> None:

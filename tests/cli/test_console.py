@@ -139,6 +139,26 @@ def test_hosts_that_would_be_changed_alike_are_all_named_in_one_line() -> None:
     ]
 
 
+def test_why_a_host_cannot_be_reached_is_told_once() -> None:
+    def lost(number: int, host: str, why: str) -> Event:
+        return story.task(number, host=host, status="unreachable", message=why)
+
+    waves = [
+        [lost(1, "web1", "refused"), lost(1, "web2", "refused")],
+        [lost(2, "web2", "refused")],
+        [lost(3, "web1", "refused"), lost(3, "web3", "refused")],
+        [lost(4, "web1", "no route")],
+    ]
+    over = WaveEnded(tasks=["investigate.1"])
+    events = [event for wave in waves for event in (*wave, over)]
+    assert [re.split("  +", line)[2:] for line in said(*events)] == [
+        ["web1, web2", "refused"],
+        ["web2", "not reached, as before"],
+        ["web1, web3", "refused"],
+        ["web1", "no route"],
+    ]
+
+
 def test_those_whose_difference_is_another_are_shown_apart() -> None:
     events = [predicted("web1", "set"), predicted("web2", "set", after="2 GiB")]
     lines = said(*events, GuardHeld(guard="g", message="m"), diff=True)
