@@ -60,7 +60,11 @@ class ThreadFleet:
         Raises:
             JournalError: an intent could not be recorded; nothing was sent for it.
         """
-        schedule = _Schedule(wave.lanes, self._forks, self._stopped)
+        size = min(len(wave.lanes), max(self._forks, PER_HOST))
+        schedule: _Schedule | _Queue = _Schedule(wave.lanes, self._forks, self._stopped)
+        if _any_may_be_next(wave.lanes):
+            size = min(size, self._forks)
+            schedule = _Queue(wave.lanes, self._stopped)
         outcomes: Arrivals = SimpleQueue()
 
         def work() -> None:
@@ -75,7 +79,6 @@ class ThreadFleet:
             finally:
                 outcomes.put(None)
 
-        size = min(len(wave.lanes), max(self._forks, PER_HOST))
         working = [self._threads.submit(work) for _ in range(size)]
         try:
             yield from _until_all_ended(outcomes, size)
@@ -124,6 +127,35 @@ def _those_there(outcomes: Arrivals) -> Iterator[Outcome | Exception | None]:
     with suppress(Empty):
         while True:
             yield outcomes.get_nowait()
+
+
+def _any_may_be_next(lanes: tuple[Lane, ...]) -> bool:
+    """Whether a thread may take whichever lane comes: one of each host, and none is throttled."""
+    throttled = any(lane[0].task.text.throttle is not None for lane in lanes)
+    return not throttled and len({lane[0].host for lane in lanes}) == len(lanes)
+
+
+class _Queue:
+    """The lanes as they come, each thread with one: no lock that all of them would wait for."""
+
+    def __init__(self, lanes: tuple[Lane, ...], stopped: threading.Event) -> None:
+        self._waiting = deque(lanes)
+        self._stopped = stopped
+
+    def take(self) -> Lane | None:
+        """The next lane; None when there is none any more."""
+        if self._stopped.is_set():
+            return None
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
+
+    def done(self, lane: Lane) -> None:
+        """A lane ended; nobody waits for that."""
+
+    def wake(self) -> None:
+        """Nobody waits."""
 
 
 class _Schedule:
