@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import itertools
 import secrets
 import threading
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ from engine.connections.underway import UnderWay
 from engine.errors import LinkLost
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.connections.base import Argv, Finished, Platform, Script
     from engine.connections.entrance import Channel, Entrance
 
@@ -25,6 +29,13 @@ _NONCE = 8
 
 _FAREWELL = 2.0
 """Seconds for a shell that is not needed to end."""
+
+
+def _unguessable() -> Iterator[str]:
+    """Marks, each as good as the system's random bytes, without asking for those each time."""
+    secret = secrets.token_bytes(32)
+    for number in itertools.count():
+        yield hashlib.sha256(secret + number.to_bytes(8, "big")).hexdigest()[: 2 * _NONCE]
 
 
 class NoShell(Exception):
@@ -59,6 +70,7 @@ class Shell:
         if ask:
             self._line = f"{platforms.BEFORE}{self._line}{platforms.AFTER}"
         self._key = secrets.token_hex(_NONCE)
+        self._marks = _unguessable()
         self._marker = secrets.token_hex(_NONCE)
         self._woken = threading.Event()
         self._out = Framed(loop.READY, self._wake)
@@ -85,7 +97,7 @@ class Shell:
             LinkLost: the link or the shell died under it.
             DeadlineExceeded: the time was over; the command was ended.
         """
-        mark = f"={secrets.token_hex(_NONCE)}"
+        mark = f"={next(self._marks)}"
         data = loop.order(command, self._key, mark)
         self.usable = False  # until all has gone well
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 from engine.errors import JournalError
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
     from engine.events import Event
     from engine.journal.guards import Heeded, Holder, Target
     from engine.journal.sqlite.claim import Claim
+
+    _Record = tuple[str, int, bytes, bytes]
+
+
+# In one statement: with each, SQLite lets go of the interpreter, which others then keep for long.
+_INSERT, _ROW = "INSERT INTO records VALUES ", "(?, ?, ?, ?)"
+_AT_ONCE = 100
+"""Records; SQLite's parameters are counted."""
 
 
 class SqliteRecorder:
@@ -84,18 +93,17 @@ class SqliteRecorder:
         transaction, run = self._transaction, self._run
         # Read back each time: after a failed or interrupted commit only the file knows.
         head = head_of(transaction, run)
+        first = head.count + 1
+        records: list[_Record] = []
         for event, encoded in kept:
             if isinstance(event, Intent):
                 stops.permit(transaction, run)
             head = seal(head, run, encoded)
-            transaction.rows(
-                "INSERT INTO records VALUES (:run, :number, :event, :hash)",
-                run=run,
-                number=head.count,
-                event=encoded,
-                hash=head.hash,
-            )
-            actions.index(transaction, run, head.count, event)
+            records.append((run, head.count, encoded, head.hash))
+        for some in _batches(records):
+            self._database.execute(_INSERT + ", ".join([_ROW] * len(some)), [*chain(*some)])
+        for number, (event, _) in enumerate(kept, first):
+            actions.index(transaction, run, number, event)
         transaction.rows(
             "INSERT INTO runs (run, count, head) VALUES (:run, :count, :head)"
             " ON CONFLICT (run) DO UPDATE SET count = excluded.count, head = excluded.head",
@@ -129,3 +137,8 @@ class SqliteRecorder:
             self._level = level
         with writing(self._database):
             yield
+
+
+def _batches(records: Sequence[_Record]) -> Iterator[Sequence[_Record]]:
+    for start in range(0, len(records), _AT_ONCE):
+        yield records[start : start + _AT_ONCE]
