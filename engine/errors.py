@@ -151,9 +151,19 @@ class ModuleFailed(HostError):
 
 
 class ApprovalNeeded(QuellError):
-    """Changes are predicted and nobody has said yes; nothing was changed."""
+    """Changes are predicted and nobody has said yes; none of them was made.
+
+    Args:
+        message: what waits.
+        person: why it must be a person's yes; empty where `--yes` is enough.
+    """
 
     exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, person: str = "") -> None:
+        """Say what waits, and for whom."""
+        super().__init__(message)
+        self.person = person
 
 
 class GuardRefused(QuellError):
