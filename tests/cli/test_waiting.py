@@ -76,3 +76,24 @@ def test_what_may_have_been_done_is_shown_as_such(
     assert "sent before: it may have taken effect" in said
     assert "Change on h1 was sent before and may have taken effect. Go on at a terminal" in said
     assert "nothing was changed" not in said
+
+
+def test_glass_is_broken_for_a_reason(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["run", "book.yml", "-i", "hosts.yml"], ["resume", "last"]):
+        assert quell(*arguments, "--break-glass", " ") == 1
+        assert "'--break-glass': say why" in capsys.readouterr().err
+    assert not (here / "state").exists()
+
+
+def test_a_policy_may_lie_elsewhere(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = here / "policy.yml"
+    policy.write_text("limits: {max_hosts: 1}")
+    assert run("--policy", "policy.yml") == 3
+    policy.rename(here / "moved.yml")
+    capsys.readouterr()
+    assert quell("resume", "last", "--yes") == 1
+    hint = "the run's policy is not there — --policy says where it is here"
+    assert capsys.readouterr().err == f"{policy}: {hint}\n"
+    (here / "moved.yml").write_text("protect: {hosts: [h1]}")
+    assert quell("resume", "last", "--yes", "--policy", "moved.yml") == 5
+    assert 'moved.yml protects the hosts "h1"' in capsys.readouterr().err
