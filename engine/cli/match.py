@@ -171,7 +171,8 @@ class _Picture(Struct, frozen=True):
         for call in calls:
             yield from self._call(number, call)
         if not calls:
-            text = f"  no playbook is for it; {count(len(self.known), 'playbook')} have triggers"
+            have = "has" if len(self.known) == 1 else "have"
+            text = f"  no playbook is for it; {count(len(self.known), 'playbook')} {have} triggers"
             yield self.paint("yellow", text)
         if self.verbose:
             matched = {call.playbook.path for call in calls}

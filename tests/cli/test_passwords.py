@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from engine.cli.passwords import Passwords, asked
+from engine.errors import InputError
 
 
 def typed(text: str, *, ssh: bool, become: bool) -> tuple[Passwords, str]:
@@ -48,6 +49,11 @@ def test_what_is_asked_for(
     text: str, ssh: bool, become: bool, passwords: Passwords, shown: str
 ) -> None:
     assert typed(text, ssh=ssh, become=become) == (passwords, shown)
+
+
+def test_where_nobody_is_that_is_said() -> None:
+    with pytest.raises(InputError, match="SSH password: nobody answered"):
+        typed("", ssh=True, become=False)
 
 
 def test_a_password_is_in_no_repr() -> None:
