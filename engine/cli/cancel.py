@@ -89,6 +89,9 @@ def _seconds(length: str | None) -> float | None:
     if length is None:
         return None
     try:
-        return seconds(length)
+        found = seconds(length)
     except ValueError:
         raise click.BadParameter(f"{length!r} is no length of time, as 30m or 2h is") from None
+    if not found:
+        raise click.BadParameter(f"{length!r} is over at once: say 30m or 2h, or --lift")
+    return found

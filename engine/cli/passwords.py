@@ -59,7 +59,15 @@ def ask_password(prompt: str, default: str | None = None) -> str:
 
 
 def ask_input(name: str, declared: InputText) -> str | None:
-    """Ask for an input; None where the answer is empty, which leaves the default."""
+    """Ask for an input until it is one; None for an empty answer, which leaves the default."""
+    from engine.language import answer_flaws
+
+    def fitting(answer: str) -> str:
+        flaws = answer_flaws(name, declared, answer) if answer else []
+        if flaws:  # of what is hidden, click says only that it is not right
+            raise click.UsageError(escape("; ".join(flaws)))
+        return answer
+
     usual = "" if declared.default is UNSET else f" [{declared.default}]"
     said: str = click.prompt(
         escape(f"{declared.prompt or name}{usual}"),
@@ -67,6 +75,7 @@ def ask_input(name: str, declared: InputText) -> str | None:
         show_default=False,
         hide_input=declared.secret,
         err=True,
+        value_proc=fitting,
     )
     return said or None
 

@@ -117,6 +117,7 @@ def test_a_hold_may_come_before_any_run(path: Path) -> None:
         (["last", "--reason", "x"], "--reason and --for are of a hold"),
         (["--lift", "--for", "2h"], "--reason and --for are of a hold"),
         (["--hold", "--for", "soon"], "'soon' is no length of time"),
+        (["--hold", "--for", "0s"], "'0s' is over at once"),
     ],
 )
 def test_what_is_not_understood(path: Path, arguments: list[str], said: str) -> None:
