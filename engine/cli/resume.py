@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "-M", "--module-path", multiple=True, metavar="DIRECTORY", help="Where its modules are here."
 )
-@click.option("--policy", metavar="FILE", help="Where your policy is here.")
+@click.option("--policy", metavar="FILE", help="Your policy, if not the one before.")
 @click.option("-u", "--user", help="Your account on the hosts, instead of the one before.")
 @click.option("--private-key", "--key-file", metavar="FILE", help="Your SSH key, likewise.")
 @click.option(
