@@ -23,6 +23,7 @@ exit code 250.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BUG_EXIT_CODE = 250
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 class QuellError(Exception):
@@ -81,6 +83,14 @@ class InputError(QuellError):
         """Keep the problems; a plain string is a problem without a place."""
         self.problems = tuple(Problem(p) if isinstance(p, str) else p for p in problems)
         super().__init__("\n".join(str(p) for p in self.problems))
+
+
+def refused_file(error: BaseException) -> InputError | None:
+    """What to say where the system does not let us look at a file; None where that is not it."""
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS or not error.filename:
+        return None
+    reason = (error.strerror or str(error)).lower()
+    return InputError(Problem(f"cannot be read: {reason}", str(error.filename)))
 
 
 class HostError(QuellError):
@@ -151,9 +161,19 @@ class ModuleFailed(HostError):
 
 
 class ApprovalNeeded(QuellError):
-    """Changes are predicted and nobody has said yes; nothing was changed."""
+    """Changes are predicted and nobody has said yes; none of them was made.
+
+    Args:
+        message: what waits.
+        person: why it must be a person's yes; empty where `--yes` is enough.
+    """
 
     exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, person: str = "") -> None:
+        """Say what waits, and for whom."""
+        super().__init__(message)
+        self.person = person
 
 
 class GuardRefused(QuellError):

@@ -51,8 +51,7 @@ def command(
         if lift:
             _lift(opened)
         if hold or everything:
-            click.echo(f"on hold by {escape(str(opened.hold_all(reason, seconds)))}", err=True)
-            click.echo("no run sends an action until: quell cancel --lift", err=True)
+            _hold(opened, reason, seconds)
         if everything:
             running = opened.running()
             for each in running:
@@ -60,6 +59,14 @@ def command(
             click.echo(f"asked {count(len(running), 'run')} to stop", err=True)
         if run is not None:
             _cancel(opened, run)
+
+
+def _hold(journal: Journal, reason: str, seconds: float | None) -> None:
+    before = journal.hold()
+    click.echo(f"on hold by {escape(str(journal.hold_all(reason, seconds)))}", err=True)
+    if before:
+        click.echo(f"instead of the hold by {escape(str(before))}", err=True)
+    click.echo("no run sends an action until: quell cancel --lift", err=True)
 
 
 def _lift(journal: Journal) -> None:
@@ -82,6 +89,9 @@ def _seconds(length: str | None) -> float | None:
     if length is None:
         return None
     try:
-        return seconds(length)
+        found = seconds(length)
     except ValueError:
         raise click.BadParameter(f"{length!r} is no length of time, as 30m or 2h is") from None
+    if not found:
+        raise click.BadParameter(f"{length!r} is over at once: say 30m or 2h, or --lift")
+    return found

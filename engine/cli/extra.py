@@ -58,11 +58,20 @@ def _pairs(text: str) -> dict[str, Any]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise InputError(f"-e {text}: {error}") from None
+        # What cannot be taken apart is not repeated: one of the values may be a secret.
+        hint = "quote the value, as in -e \"name='a value'\", or give it as JSON or @file"
+        raise InputError(Problem(f"-e {_name(text)}: {str(error).lower()}", hint=hint)) from None
     pairs = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise InputError(Problem(f"-e {text}: needs name=value", hint="or YAML, or @file"))
+            message = f"-e {_name(text)}: needs name=value"
+            raise InputError(Problem(message, hint="or YAML, or @file"))
         pairs[name] = value
     return pairs
+
+
+def _name(text: str) -> str:
+    """As far as its first value."""
+    name, equals, _ = text.partition("=")
+    return f"{name}=…" if equals else name

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from engine import __version__
-from engine.errors import BUG_EXIT_CODE, Bug, QuellError
+from engine.errors import BUG_EXIT_CODE, Bug, QuellError, refused_file
 
 _COMMANDS = {
     "run": "Investigate, classify, predict, ask, mitigate, verify, resolve.",
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _exit_code(argv: list[str] | None) -> int:
     try:
-        code: Any = cli.main(args=argv, prog_name="quell", standalone_mode=False)
+        code = _called(argv)
     except QuellError as error:
         _say(str(error))
         return error.exit_code
@@ -97,6 +97,15 @@ def _exit_code(argv: list[str] | None) -> int:
         _say("This is a bug in quell: please report it with the lines above.")
         return BUG_EXIT_CODE
     return code if isinstance(code, int) else 0
+
+
+def _called(argv: list[str] | None) -> Any:
+    try:
+        return cli.main(args=argv, prog_name="quell", standalone_mode=False)
+    except OSError as error:
+        if refused := refused_file(error):
+            raise refused from None
+        raise
 
 
 def _usage(error: click.ClickException) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.errors import Bug, InputError, QuellError
+from engine.errors import Bug, InputError, QuellError, refused_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,9 @@ def masking(redactor: Redactor) -> Iterator[None]:
         raise
     except (click.ClickException, click.exceptions.Abort, BrokenPipeError):
         raise
-    except Exception:  # noqa: BLE001  # around the whole command: our bug
+    except Exception as error:  # noqa: BLE001  # around the whole command: our bug
+        if refused := refused_file(error):
+            raise refused from None
         raise Bug(redactor.text(traceback.format_exc())) from None
 
 

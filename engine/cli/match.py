@@ -21,6 +21,7 @@ from engine.units import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from engine.alerts import Alert, Offer
     from engine.language.matchers import Trigger
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = Path("playbooks")
 NONE_MATCHES = 2
+_DAY = 86400
 
 
 class _Call(Struct, frozen=True):
@@ -137,6 +139,15 @@ def _plain(offer: Offer, number: int, calls: Sequence[_Call]) -> dict[str, Any]:
     }
 
 
+def _since(start: datetime) -> str:
+    """With its day, where that is not the last one."""
+    from engine.events import now
+
+    age = (now() - start).total_seconds()
+    form = "%H:%M" if 0 <= age < _DAY else "%Y-%m-%d %H:%M"
+    return f"{start.astimezone():{form}} ({duration(age) if age >= 0 else 'not yet begun'})"
+
+
 class _Picture(Struct, frozen=True):
     """What a person reads.
 
@@ -161,17 +172,15 @@ class _Picture(Struct, frozen=True):
             yield self.paint("dim", f"{count(resolved, 'alert')} resolved: nothing to be done")
 
     def _alert(self, number: int, calls: Sequence[_Call]) -> Iterator[str]:
-        from engine.events import now
-
         alert = self.offer.alerts[number - 1]
         yield self.paint("bold", escape(described(alert.data())))
         if alert.starts_at:
-            age = duration(max(0.0, (now() - alert.starts_at).total_seconds()))
-            yield self.paint("dim", f"  since {alert.starts_at.astimezone():%H:%M} ({age})")
+            yield self.paint("dim", f"  since {_since(alert.starts_at)}")
         for call in calls:
             yield from self._call(number, call)
         if not calls:
-            text = f"  no playbook is for it; {count(len(self.known), 'playbook')} have triggers"
+            have = "has" if len(self.known) == 1 else "have"
+            text = f"  no playbook is for it; {count(len(self.known), 'playbook')} {have} triggers"
             yield self.paint("yellow", text)
         if self.verbose:
             matched = {call.playbook.path for call in calls}

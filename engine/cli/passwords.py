@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import click
 from msgspec import UNSET, structs
 
+from engine.errors import InputError
 from engine.language.keywords import InputText
 from engine.redact import escape
 
@@ -26,18 +27,47 @@ class Passwords:
 
 def asked(*, ssh: bool, become: bool) -> Passwords:
     """Ask for these."""
-    login = click.prompt("SSH password", hide_input=True, err=True) if ssh else None
+    login = ask_password("SSH password") if ssh else None
     if not become:
         return Passwords(login)
     usual = " [defaults to SSH password]" if login else ""
-    said = click.prompt(
-        f"BECOME password{usual}", default="", show_default=False, hide_input=True, err=True
-    )
+    said = ask_password(f"BECOME password{usual}", default="")
     return Passwords(login, said or login)
 
 
+def ask_password(prompt: str, default: str | None = None) -> str:
+    """What is typed, and not shown.
+
+    Args:
+        prompt: to ask with.
+        default: where the answer is empty; without one it is asked again.
+
+    Raises:
+        InputError: the input has ended: there is nobody to ask.
+        click.Abort: Ctrl-C at the prompt.
+    """
+    try:
+        said: str = click.prompt(
+            prompt, default=default, show_default=False, hide_input=True, err=True
+        )
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        click.echo("", err=True)
+        raise InputError(f"{prompt}: nobody answered; it is asked for at a terminal") from None
+    return said
+
+
 def ask_input(name: str, declared: InputText) -> str | None:
-    """Ask for an input; None where the answer is empty, which leaves the default."""
+    """Ask for an input until it is one; None for an empty answer, which leaves the default."""
+    from engine.language import answer_flaws
+
+    def fitting(answer: str) -> str:
+        flaws = answer_flaws(name, declared, answer) if answer else []
+        if flaws:  # of what is hidden, click says only that it is not right
+            raise click.UsageError(escape("; ".join(flaws)))
+        return answer
+
     usual = "" if declared.default is UNSET else f" [{declared.default}]"
     said: str = click.prompt(
         escape(f"{declared.prompt or name}{usual}"),
@@ -45,6 +75,7 @@ def ask_input(name: str, declared: InputText) -> str | None:
         show_default=False,
         hide_input=declared.secret,
         err=True,
+        value_proc=fitting,
     )
     return said or None
 

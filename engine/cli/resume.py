@@ -8,6 +8,7 @@ import click
 
 from engine.cli.journal_option import journal_option
 from engine.cli.paths import absolute
+from engine.cli.reason import reason_given
 from engine.cli.vaults import vault_of, vault_options
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "-M", "--module-path", multiple=True, metavar="DIRECTORY", help="Where its modules are here."
 )
+@click.option("--policy", metavar="FILE", help="Your policy, if not the one before.")
 @click.option("-u", "--user", help="Your account on the hosts, instead of the one before.")
 @click.option("--private-key", "--key-file", metavar="FILE", help="Your SSH key, likewise.")
 @click.option(
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 @click.option(
     "--break-glass",
     metavar="REASON",
-    default="",
+    callback=reason_given,
     help="Overrule a policy's approvals and cool-downs, this time too.",
 )
 @vault_options
@@ -77,6 +79,7 @@ def _resume(run: str, said: dict[str, Any], vault: Vault) -> int:
         playbook=said["playbook"] and absolute(said["playbook"]),
         inventory=[absolute(source) for source in said["inventory"]] or None,
         module_path=[absolute(path) for path in said["module_path"]] or None,
+        policy=said["policy"] and absolute(said["policy"]),
         user=said["user"],
         private_key=said["private_key"] and absolute(said["private_key"]),
         secrets=extra_vars(said["extra_vars"], vault),

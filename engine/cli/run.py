@@ -9,6 +9,7 @@ import click
 
 from engine.cli.journal_option import journal_option
 from engine.cli.paths import absolute
+from engine.cli.reason import reason_given
 from engine.cli.vaults import vault_of, vault_options
 from engine.connections.become import METHODS
 from engine.execution.options import FORKS
@@ -88,7 +89,7 @@ _PHASES = ("acknowledge", "investigate", "mitigate", "resolve", "always")
 @click.option(
     "--break-glass",
     metavar="REASON",
-    default="",
+    callback=reason_given,
     help="Overrule a policy's approvals and cool-downs; the reason stands in the journal.",
 )
 @journal_option

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from engine.cli.passwords import ask_password
 from engine.errors import InputError, Problem
 from engine.vault import DEFAULT_LABEL, Key, Vault
 
@@ -84,12 +85,14 @@ def _keys(
 
 def _typed(label: str) -> bytes:
     named = "" if label == DEFAULT_LABEL else f" ({label})"
-    said: str = click.prompt(f"Vault password{named}", hide_input=True, err=True)
-    return said.encode()
+    return ask_password(f"Vault password{named}").encode()
 
 
 def _from(source: str, label: str) -> bytes:
     """The password in a file, or that a program prints."""
+    if not source:
+        hint = "LABEL@SOURCE names a file, a program or `prompt`"
+        raise InputError(Problem(f'--vault-id: "{label}@" has no source', hint=hint))
     path = Path(source).expanduser()
     if not path.is_file():
         raise InputError(Problem(f"vault password: there is no file {path}"))

@@ -60,6 +60,7 @@ class LocalConnection:
         self._shell = shell
         self._sessions = LocalSessions()
         self._runner = Runner(self._sessions, ladders or Ladders())
+        self._interruptions = 0
         self._running: weakref.WeakSet[Process] = weakref.WeakSet()
         self._dialled: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
@@ -118,6 +119,7 @@ class LocalConnection:
         outputs: Outputs,
     ) -> Finished:
         cwd = Path.home() / (command.cwd or "")
+        seen = self._interruptions
         try:
             process = Process(argv, data, outputs, cwd=cwd, env=command.env)
         except OSError as error:
@@ -127,6 +129,8 @@ class LocalConnection:
             stderr.feed(said)
             return Finished(status, Keeper().output(), stderr.output(), 0.0)
         self._running.add(process)  # before its first output is heard: it can be interrupted now
+        if self._interruptions != seen:  # while it began: that has not known of it
+            start(process.end)
         return process.finish(timeout)
 
     def dial(
@@ -188,6 +192,7 @@ class LocalConnection:
 
     def interrupt(self) -> None:
         """As in `Connection`."""
+        self._interruptions += 1
         for stream in list(self._dialled):
             with contextlib.suppress(OSError):
                 stream.shutdown(socket.SHUT_RDWR)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Proposal(Struct, frozen=True):
     """A change that waits for a yes, with the summary that a person is shown.
 
-    `where` is the host that would be changed.
+    `where` is the host that would be changed. What is `unsure` was sent before, and nothing can
+    tell whether it took effect.
     """
 
     key: Key
@@ -33,6 +34,7 @@ class Proposal(Struct, frozen=True):
     change: Change
     summary: str
     approve: Approve
+    unsure: bool = False
 
     @property
     def host(self) -> str:
@@ -83,7 +85,9 @@ class Approvals:
         said = self._approver.ask(open_ones)
         if said is None:
             changes = "1 change waits" if len(open_ones) == 1 else f"{len(open_ones)} changes wait"
-            raise ApprovalNeeded(f"{changes} for a yes on {', '.join(hosts)}")
+            message = f"{changes} for a yes on {', '.join(hosts)}"
+            why = sorted({self._why_a_person(p) for p in open_ones} - {""})
+            raise ApprovalNeeded(message, person="; ".join(why))
         self.asked = True
         approved |= said
         self._answered(proposals, approved, "terminal")
@@ -92,10 +96,20 @@ class Approvals:
     def _given(self, proposal: Proposal) -> bool:
         """Whether nobody need be asked; by `--yes` it is the user who approves."""
         rules = [rule for _, rule in self._guards.rules(proposal)]
-        if proposal.approve == "auto" and all(rule.auto for rule in rules):
+        vouched = proposal.approve == "auto" and not proposal.unsure
+        if vouched and all(rule.auto for rule in rules):
             return True
         self._guards.check_approver(proposal, getpass.getuser())
-        return self.yes and proposal.approve != "always_ask" and all(rule.yes for rule in rules)
+        return self.yes and not self._why_a_person(proposal)
+
+    def _why_a_person(self, proposal: Proposal) -> str:
+        """Why `--yes` is not enough for a change; empty where it is."""
+        if proposal.unsure:
+            return f"{proposal.name} on {proposal.where} was sent before and may have taken effect"
+        if proposal.approve == "always_ask":
+            return f"{proposal.name} says approve: always_ask"
+        rules = self._guards.rules(proposal)
+        return next((f"{path} says yes: false" for path, rule in rules if not rule.yes), "")
 
     def _answered(self, proposals: Sequence[Proposal], approved: set[Key], how: str) -> None:
         self._tell(

@@ -23,6 +23,8 @@ class Course(Struct):
         halted: why no further host was begun; empty where that did not happen.
         refused: a guard's words.
         waiting: why nobody said yes.
+        person: why that must be a person's yes; empty where `--yes` is enough.
+        touched: something was changed, or may have been.
         open: the phase and the name of each item that a person was to tick, and nobody did.
         not_resolved: what does not hold in `resolve`, or why that was not looked at.
         resolve_held: every task of `resolve` held.
@@ -35,6 +37,8 @@ class Course(Struct):
     halted: str = ""
     refused: str = ""
     waiting: str = ""
+    person: str = ""
+    touched: bool = False
     open: list[tuple[PhaseName, str]] = field(default_factory=list)
     not_resolved: list[str] = field(default_factory=list)
     resolve_held: bool = False
@@ -71,8 +75,7 @@ def _ending(course: Course, recap: Mapping[str, Mapping[str, int]], run: str) ->
     if course.refused:
         return Ending("refused", 5, course.refused)
     if course.waiting:
-        message = f"{course.waiting}; nothing was changed. Go on with: quell resume {run} --yes"
-        return Ending("waiting for approval", 3, message)
+        return Ending("waiting for approval", 3, _waiting(course, run))
     if failed or course.not_resolved or course.halted:
         word = "not resolved" if course.not_resolved else "failed"
         said = [f"failed on {', '.join(failed)}"] if failed else []
@@ -83,6 +86,17 @@ def _ending(course: Course, recap: Mapping[str, Mapping[str, int]], run: str) ->
     if unreachable:
         return Ending("unreachable", 4, f"not reached: {', '.join(unreachable)}")
     return _good_end(course)
+
+
+def _waiting(course: Course, run: str) -> str:
+    """What waits, and how to go on: `--yes` is only named where it is enough."""
+    untouched = "" if course.touched else "; nothing was changed"
+    if not course.person:
+        return f"{course.waiting}{untouched}. Go on with: quell resume {run} --yes"
+    return (
+        f"{course.waiting}{untouched}. --yes is not enough: {course.person}. "
+        f"Go on at a terminal with: quell resume {run}"
+    )
 
 
 def _good_end(course: Course) -> Ending:

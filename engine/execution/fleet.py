@@ -43,6 +43,10 @@ class Fleet(Protocol):
         ...
 
 
+_SLICE = 0.25
+"""Seconds."""
+
+
 class ThreadFleet:
     """Threads of this process: so many hosts at a time, several lanes of a host side by side."""
 
@@ -123,10 +127,17 @@ def _until_all_ended(outcomes: Arrivals, threads: int) -> Iterator[list[Outcome]
 
 def _those_there(outcomes: Arrivals) -> Iterator[Outcome | Exception | None]:
     """The next, waiting for it, and whatever is there by then."""
-    yield outcomes.get()
+    yield _next(outcomes)
     with suppress(Empty):
         while True:
             yield outcomes.get_nowait()
+
+
+def _next(outcomes: Arrivals) -> Outcome | Exception | None:
+    """Waits in slices: a signal that comes as a wait begins is heard at the end of it only."""
+    while True:
+        with suppress(Empty):
+            return outcomes.get(timeout=_SLICE)
 
 
 def _any_may_be_next(lanes: tuple[Lane, ...]) -> bool:

@@ -100,8 +100,9 @@ class Pace:
             return
         last = next(sent for sent in history if sent.effective is False)
         if last.age < rest:
+            actions = "action" if number == 1 else f"{number} actions"
             raise GuardRefused(
-                f"the last {count(number, 'action')} on {target} did not help, the last of them "
+                f"the last {actions} on {target} did not help, the last of them "
                 f"{last.module} {_when(last)}; the breaker is open, {_until(rest - last.age)}",
                 guard="breaker",
             )

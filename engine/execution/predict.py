@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.events import Event
     from engine.execution.orders import Outcome
     from engine.execution.stage import Stage
-    from engine.language.keywords import Approve, Phase
+    from engine.language.keywords import Phase
     from engine.language.model import Node, Task
     from engine.registry import Registry
 
@@ -143,6 +143,12 @@ class Predictor:
     def propose(self, order: Order, change: Change) -> Proposal:
         """Make a change known that waits for a yes."""
         shown = told(change, order.task)
+        unsure = self._unsure(order)
+        if unsure:
+            shown = {
+                **shown,
+                "summary": f"{shown['summary']} · sent before: it may have taken effect",
+            }
         self._tell(
             ChangePredicted(
                 task=order.task.id,
@@ -161,7 +167,8 @@ class Predictor:
             where=order.where,
             change=change,
             summary=shown["summary"],
-            approve=self._approve(order),
+            approve=order.task.approve,
+            unsure=unsure,
         )
 
     def _expected(
@@ -224,13 +231,11 @@ class Predictor:
         elif outcome.change is not None:
             tally.proposals.append(self.propose(order, outcome.change))
 
-    def _approve(self, order: Order) -> Approve:
+    def _unsure(self, order: Order) -> bool:
+        """Whether it may have run already, and nothing can tell."""
         entry = self._registry[order.task.module]
         observable = getattr(entry.cls, "observable", True) and order.task.text.no_log is not True
-        if order.unknown is not None and not observable:
-            # It may have run already and nothing can tell: a person decides, even under --yes.
-            return "always_ask"
-        return order.task.approve
+        return order.unknown is not None and not observable
 
     def _refused(self, outcome: Outcome) -> None:
         order = outcome.order

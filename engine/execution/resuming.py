@@ -34,6 +34,7 @@ class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
         playbook: its file.
         inventory: its sources.
         module_path: directories with more modules.
+        policy: the user's policy file.
         user: the account on the hosts.
         private_key: the key file.
         secrets: values of `-e` that were secret, and are in no journal.
@@ -44,6 +45,7 @@ class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
     playbook: str | None = None
     inventory: list[str] | None = None
     module_path: list[str] | None = None
+    policy: str | None = None
     user: str | None = None
     private_key: str | None = None
     secrets: dict[str, Any] = {}
@@ -68,12 +70,12 @@ def options_of(progress: Progress, elsewhere: Elsewhere) -> Options:
     """The options to go on with: those of the last time, but for what is elsewhere now.
 
     Raises:
-        InputError: the playbook is not there, or a secret value is missing.
+        InputError: the playbook or the policy is not there, or a secret value is missing.
     """
     options = convert(dict(progress.options), Options)
     given = {
         name: value
-        for name in ("playbook", "inventory", "module_path", "user", "private_key")
+        for name in ("playbook", "inventory", "module_path", "policy", "user", "private_key")
         if (value := getattr(elsewhere, name)) is not None
     }
     extra = _with_secrets(options.extra, elsewhere.secrets)
@@ -83,6 +85,9 @@ def options_of(progress: Progress, elsewhere: Elsewhere) -> Options:
     if not Path(options.playbook).is_file():
         hint = "--playbook says where it is here"
         raise InputError(Problem("the run's playbook is not there", options.playbook, hint=hint))
+    if options.policy and not Path(options.policy).is_file():
+        hint = "--policy says where it is here"
+        raise InputError(Problem("the run's policy is not there", options.policy, hint=hint))
     return options
 
 

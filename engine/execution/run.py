@@ -70,6 +70,7 @@ class Run:
             self._course.refused = str(error)
         except ApprovalNeeded as error:
             self._course.waiting = str(error)
+            self._course.person = error.person
         except Interrupted as error:
             self._halt.signal = self._halt.signal or str(error)
         self._last_things()
@@ -117,4 +118,6 @@ class Run:
     def _ending(self) -> Ending:
         self._course.interrupted = self._halt.signal
         self._course.halted = self._halt.reason
+        past = self._stage.past
+        self._course.touched = bool(self._phases.changed() or past.changed() or past.unsure)
         return ending(self._course, self._stage.memory.recap, self._id)

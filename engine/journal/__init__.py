@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError, Problem
+from engine.errors import InputError, JournalError, Problem
 
 if TYPE_CHECKING:
     from engine.journal.base import Journal
@@ -54,7 +54,13 @@ def _default() -> Path:
     import platformdirs
 
     directory = platformdirs.user_state_path("quell")
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise JournalError(
+            f"the journal's directory {directory} cannot be made: {reason}; --journal names another"
+        ) from error
     return directory / "journal.db"
 
 

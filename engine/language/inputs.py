@@ -83,6 +83,11 @@ def fill(
     return values
 
 
+def answer_flaws(name: str, declared: InputText, answer: str) -> list[str]:
+    """What is wrong with an input that a person typed, in words; nothing of a good one."""
+    return [flaw.message for flaw in shape(name, declared).flaws(_typed(answer, declared.type))]
+
+
 class _Source(Struct, frozen=True):
     """Where an input's value comes from.
 

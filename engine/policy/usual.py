@@ -20,13 +20,26 @@ def usual(said: str | None = None) -> Policies:
         said: the user's, by the command line; else the variable names it, or it is the usual file.
 
     Raises:
-        InputError: one that was named is not there, or one has problems.
+        InputError: one that was named is not there, or one cannot be read or has problems.
     """
     import platformdirs
 
     own = _named(said) or Path(platformdirs.user_config_dir("quell", appauthor=False)) / NAME
     site = Path(platformdirs.site_config_dir("quell", appauthor=False)) / NAME
-    return Policies(tuple(load(path) for path in dict.fromkeys((own, site)) if path.is_file()))
+    return Policies(tuple(load(path) for path in dict.fromkeys((own, site)) if _there(path)))
+
+
+def _there(path: Path) -> bool:
+    """Whether there is anything: a link that leads nowhere must not mean that all is allowed."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise InputError(
+            Problem(f"the policy cannot be read: {error.strerror}", str(path))
+        ) from error
+    return True
 
 
 def _named(said: str | None) -> Path | None:

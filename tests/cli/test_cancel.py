@@ -51,6 +51,14 @@ def test_a_run_is_asked_to_stop(journal: Journal) -> None:
     assert said.stderr == f"asked run {RUN} to stop; it has when it says so: quell show {RUN}\n"
 
 
+def test_whose_hold_is_replaced_is_told(path: Path) -> None:
+    cancel("--hold", "--reason", "moving the database")
+    said = cancel("--hold", "--for", "5m").stderr.splitlines()
+    assert said[1].startswith(f"instead of the hold by {ME} since ")
+    assert said[1].endswith(": moving the database")
+    assert path.exists()
+
+
 def test_a_run_that_nobody_executes_is_not_asked(journal: Journal) -> None:
     with journal.begin(RUN) as recorder:
         for event in resolved():
@@ -109,6 +117,7 @@ def test_a_hold_may_come_before_any_run(path: Path) -> None:
         (["last", "--reason", "x"], "--reason and --for are of a hold"),
         (["--lift", "--for", "2h"], "--reason and --for are of a hold"),
         (["--hold", "--for", "soon"], "'soon' is no length of time"),
+        (["--hold", "--for", "0s"], "'0s' is over at once"),
     ],
 )
 def test_what_is_not_understood(path: Path, arguments: list[str], said: str) -> None:

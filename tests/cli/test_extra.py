@@ -40,8 +40,13 @@ def test_a_file_of_values(tmp_path: Path) -> None:
     ("given", "message"),
     [
         ("port", "-e port: needs name=value — or YAML, or @file"),
-        ("=8080", "-e =8080: needs name=value — or YAML, or @file"),
-        ("a='1", "-e a='1: No closing quotation"),
+        ("=8080", "-e =…: needs name=value — or YAML, or @file"),
+        (
+            "a='1",
+            "-e a=…: no closing quotation — quote the value, as in -e \"name='a value'\", or give "
+            "it as JSON or @file",
+        ),
+        ("a=some secret", "-e a=…: needs name=value — or YAML, or @file"),
         ("[1, 2]", "-e: needs names with values"),
         ("@/none", "/none: cannot be read: no such file or directory"),
         ("@/", "/: cannot be read: is a directory"),

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,13 +51,26 @@ def match(*arguments: str) -> object:
     return ended.value.code
 
 
+@pytest.mark.parametrize(
+    ("begun", "told"),
+    [(-120, r"  since \d\d:\d\d \(2 min"), (9e8, r"  since 20\d\d-.* \d\d:\d\d \(not yet begun\)")],
+)
+def test_since_when(
+    here: Path, begun: float, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    starts_at = datetime.fromtimestamp(time.time() + begun, UTC).isoformat()
+    written(here, {**PAGE, "startsAt": starts_at})
+    assert match("alert.json") == 0
+    assert re.match(told, capsys.readouterr().out.splitlines()[1])
+
+
 def test_the_playbook_its_inputs_and_how_to_run_it(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(here, webhook(PAGE))
     assert match("alert.json") == 0
     said = capsys.readouterr().out.splitlines()
-    assert said.pop(1).startswith("  since 14:37 (")
+    assert said.pop(1).startswith("  since 2026-11-23 14:37 (")
     assert said == [
         "PgPoolExhausted, in words (alertname=PgPoolExhausted, severity=page, datname=app)",
         "  ✓ Pool exhaustion  playbooks/pool.yml",

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import signal
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine.connections.base import Argv, Script, Tcp
+from engine.connections.local import LocalConnection
+from engine.connections.local_processes import Process
 from engine.errors import HostError
 
 pytestmark = pytest.mark.slow
@@ -67,3 +70,15 @@ def test_nothing_to_interrupt_is_no_fault(connection: Connection) -> None:
     connection.interrupt()
     with pytest.raises(HostError):
         connection.get("/no/such/file", 1, timeout=10)
+
+
+def test_an_interrupt_while_a_command_begins_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = LocalConnection()
+
+    class Begun(Process):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            here.interrupt()
+
+    monkeypatch.setattr("engine.connections.local.Process", Begun)
+    assert here.run(Argv(("sleep", "60")), timeout=30).status == -signal.SIGTERM

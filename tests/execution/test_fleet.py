@@ -1,3 +1,4 @@
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -128,3 +129,28 @@ def test_an_intent_that_cannot_be_recorded_stops_everything() -> None:
 
     with pytest.raises(JournalError, match="disk full"):
         run(perform, [[order(f"h{n}")] for n in range(50)])
+
+
+def test_a_signal_that_wakes_nobody_is_heard_while_work_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As one does that comes just before the run's thread begins to wait. The first of several may
+    # come before that.
+    monkeypatch.setattr("engine.execution.fleet._SLICE", 0.01)
+    heard = threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: heard.set())
+
+    def perform(asked: Order) -> Outcome:
+        for _ in range(10):
+            heard.clear()
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+            if not heard.wait(5):
+                return outcome(asked, "failed")
+        return outcome(asked)
+
+    try:
+        wave = Wave(((order("h", "a"),),))
+        [ended] = chain.from_iterable(ThreadFleet(perform, 1).run(wave))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert ended.status == "ok"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 def main(directory: Path) -> None:
     """Fill it, make room, end the run."""
+    with open_journal(str(directory / "used.db")):
+        pass  # it is opened once more when there is no room left
     ballast = directory / "ballast"
     ballast.write_bytes(bytes(64 * 1024))
     with open_journal(str(directory / "journal.db")) as journal:
@@ -37,6 +39,10 @@ def main(directory: Path) -> None:
                 errors.append(str(error))
             try:
                 recorder.tell(intent(1000))
+            except JournalError as error:
+                errors.append(str(error))
+            try:
+                open_journal(str(directory / "used.db")).close()
             except JournalError as error:
                 errors.append(str(error))
             held = journal.events(RUN) == told

@@ -82,6 +82,6 @@ def test_a_full_disk_stops_the_next_action_and_loses_nothing(tmp_path: Path) -> 
 
     told = json.loads(done.stdout)
     assert told["told"] > 20
-    assert [("the disk is full" in error) for error in told["errors"]] == [True, True]
+    assert [("the disk is full" in error) for error in told["errors"]] == [True, True, True]
     assert told["held"]
     assert told["whole"]

@@ -142,6 +142,31 @@ def test_one_that_is_named_must_be_there(home: Path, monkeypatch: pytest.MonkeyP
         usual()
 
 
+def test_a_link_that_leads_nowhere_is_no_leave(home: Path) -> None:
+    own = home / "user" / "quell" / "policy.yml"
+    own.parent.mkdir(parents=True)
+    own.symlink_to(home / "gone.yml")
+    with pytest.raises(InputError, match=r"policy.yml: cannot be read: no such file"):
+        usual()
+    own.unlink()
+    own.mkdir()
+    with pytest.raises(InputError, match=r"policy.yml: cannot be read: is a directory"):
+        usual()
+
+
+def test_nor_is_a_directory_that_cannot_be_looked_into(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(home / "user" / "quell", "limits: {max_hosts: 1}")
+
+    def denied(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "lstat", denied)
+    with pytest.raises(InputError, match=r"policy.yml: the policy cannot be read: Permission"):
+        usual()
+
+
 WORDS = st.sampled_from(
     [
         *("protect", "limits", "approve", "cooldown", "at_most", "breaker", "severity", "P1", "P4"),

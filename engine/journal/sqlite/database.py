@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from contextlib import closing, contextmanager
@@ -23,6 +24,9 @@ _APPLICATION = 0x7175656C
 PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
 
+_ROOM = 65536
+"""Bytes: the index of the write-ahead log needs half of it to be opened."""
+
 _WORDS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_NOTADB: "is not a journal: not an SQLite database",
@@ -41,11 +45,21 @@ def plain_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_IOERR and _full(path):
+            code = sqlite3.SQLITE_FULL  # so it says of the files beside it
         words = _WORDS.get(code)
         message = f"{words} ({error})" if words else str(error)
         raise JournalError(f"journal {path}: {message}") from error
     except UnicodeDecodeError as error:  # of a damaged file's text, or of SQLite's words about it
         raise JournalError(f"journal {path}: is damaged ({error})") from error
+
+
+def _full(path: Path) -> bool:
+    """Whether the disk has no room left for what stands beside the file."""
+    try:
+        return shutil.disk_usage(path.parent).free < _ROOM
+    except OSError:
+        return False
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -67,6 +81,10 @@ def prepare(path: Path, claims: Path) -> None:
     Raises:
         JournalError: it cannot be made or opened, or is not a journal that we know.
     """
+    if path.is_dir():
+        raise JournalError(f"journal {path} is a directory: name a file in it")
+    if not path.parent.is_dir():
+        raise JournalError(f"journal {path}: there is no directory {path.parent}")
     try:
         # SQLite would make it readable for all. An existing file is left alone: to close a
         # descriptor of it would drop the locks that SQLite holds on it in this process.
