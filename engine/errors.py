@@ -151,9 +151,19 @@ class ModuleFailed(HostError):
 
 
 class ApprovalNeeded(QuellError):
-    """Changes are predicted and nobody has said yes; nothing was changed."""
+    """Changes are predicted and nobody has said yes; nothing was changed.
+
+    Args:
+        message: what waits.
+        person: `--yes` would not do: a person must answer.
+    """
 
     exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, person: bool = False) -> None:
+        """Keep both."""
+        super().__init__(message)
+        self.person = person
 
 
 class GuardRefused(QuellError):

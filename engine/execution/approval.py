@@ -83,7 +83,8 @@ class Approvals:
         said = self._approver.ask(open_ones)
         if said is None:
             changes = "1 change waits" if len(open_ones) == 1 else f"{len(open_ones)} changes wait"
-            raise ApprovalNeeded(f"{changes} for a yes on {', '.join(hosts)}")
+            person = not all(self._by_yes(p) for p in open_ones)
+            raise ApprovalNeeded(f"{changes} for a yes on {', '.join(hosts)}", person=person)
         self.asked = True
         approved |= said
         self._answered(proposals, approved, "terminal")
@@ -95,7 +96,12 @@ class Approvals:
         if proposal.approve == "auto" and all(rule.auto for rule in rules):
             return True
         self._guards.check_approver(proposal, getpass.getuser())
-        return self.yes and proposal.approve != "always_ask" and all(rule.yes for rule in rules)
+        return self.yes and self._by_yes(proposal)
+
+    def _by_yes(self, proposal: Proposal) -> bool:
+        """Whether `--yes` is enough."""
+        rules = [rule for _, rule in self._guards.rules(proposal)]
+        return proposal.approve != "always_ask" and all(rule.yes for rule in rules)
 
     def _answered(self, proposals: Sequence[Proposal], approved: set[Key], how: str) -> None:
         self._tell(

@@ -23,6 +23,7 @@ class Course(Struct):
         halted: why no further host was begun; empty where that did not happen.
         refused: a guard's words.
         waiting: why nobody said yes.
+        person: what waits needs a person's yes; `--yes` is not enough.
         open: the phase and the name of each item that a person was to tick, and nobody did.
         not_resolved: what does not hold in `resolve`, or why that was not looked at.
         resolve_held: every task of `resolve` held.
@@ -35,6 +36,7 @@ class Course(Struct):
     halted: str = ""
     refused: str = ""
     waiting: str = ""
+    person: bool = False
     open: list[tuple[PhaseName, str]] = field(default_factory=list)
     not_resolved: list[str] = field(default_factory=list)
     resolve_held: bool = False
@@ -71,7 +73,10 @@ def _ending(course: Course, recap: Mapping[str, Mapping[str, int]], run: str) ->
     if course.refused:
         return Ending("refused", 5, course.refused)
     if course.waiting:
-        message = f"{course.waiting}; nothing was changed. Go on with: quell resume {run} --yes"
+        how = f"Go on with: quell resume {run} --yes"
+        if course.person:
+            how = f"--yes is not enough. Go on at a terminal with: quell resume {run}"
+        message = f"{course.waiting}; nothing was changed. {how}"
         return Ending("waiting for approval", 3, message)
     if failed or course.not_resolved or course.halted:
         word = "not resolved" if course.not_resolved else "failed"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from engine.contract import Change
     from engine.events import Status
-    from engine.execution.orders import Outcome
+    from engine.execution.orders import Order, Outcome
     from engine.language.model import Task
 
 NO_LOG = "not shown: no_log"
@@ -60,9 +60,20 @@ def names_of_result(outcome: Outcome) -> dict[str, Any]:
     return names
 
 
+def _item(order: Order) -> dict[str, Any]:
+    """Which item a result is of, under its name in the loop, as in Ansible."""
+    control = order.task.text.loop_control
+    # A loop that could not be gone through has no item.
+    return {
+        name: order.data[name]
+        for name in (control.loop_var, control.index_var)
+        if name is not None and name in order.data
+    }
+
+
 def combined(outcomes: list[Outcome]) -> dict[str, Any]:
     """The registered value of a loop: each item's under `results`, the flags of any of them."""
-    results = [outcome.result for outcome in outcomes]
+    results = [{**outcome.result, **_item(outcome.order)} for outcome in outcomes]
     flags = ("changed", "failed", "finding", "unreachable")
     return {
         "results": results,

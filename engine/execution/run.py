@@ -70,6 +70,7 @@ class Run:
             self._course.refused = str(error)
         except ApprovalNeeded as error:
             self._course.waiting = str(error)
+            self._course.person = error.person
         except Interrupted as error:
             self._halt.signal = self._halt.signal or str(error)
         self._last_things()

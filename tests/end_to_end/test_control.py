@@ -1,0 +1,134 @@
+"""The language's control words as an engineer uses them: whole runs, on this machine."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.end_to_end.quell import results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.end_to_end.quell import Ended, Quell
+
+pytestmark = pytest.mark.slow
+_INVENTORY = """\
+all:
+  vars: {ansible_connection: local}
+  children:
+    web: {hosts: {h1: {n: 1}, h2: {n: 2}}}
+    db: {hosts: {h3: {n: 3}, h4: {n: 4}}}
+    dead:
+      hosts:
+        gone: {ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}
+"""
+
+Run = "Callable[..., Ended]"
+
+
+@pytest.fixture
+def run(quell: Quell, tmp_path: Path) -> Run:
+    """Runs a playbook's text, with further arguments; `LOG` in it is a file."""
+
+    def run(text: str, *arguments: str) -> Ended:
+        (tmp_path / "hosts.yml").write_text(_INVENTORY)
+        book = tmp_path / "book.yml"
+        text = textwrap.dedent(text).replace("LOG", str(tmp_path / "log"))
+        book.write_text(f"name: Book\n{text}")
+        return quell("run", book, "-i", tmp_path / "hosts.yml", "--yes", *arguments)
+
+    return run
+
+
+def log(directory: Path) -> list[str]:
+    """The lines that were left in `LOG`."""
+    return (directory / "log").read_text().splitlines()
+
+
+def test_a_loops_results_say_of_which_item_they_are(run: Run, quell: Quell) -> None:
+    ended = run("""\
+        hosts: h1
+        investigate:
+          - name: Look
+            loop: [a, b]
+            loop_control: {loop_var: letter, index_var: number}
+            shell: {probe: true, script: "test {{ letter }} = a"}
+            expect: result.rc == 0
+            register: looked
+          - name: Skipped, too
+            loop: [c]
+            when: item != "c"
+            shell: {probe: true, script: "true"}
+            register: skipped
+          - name: Known
+            assert:
+              - looked.results | selectattr('finding') | map(attribute='letter') | list == ['b']
+              - looked.results | map(attribute='number') | list == [0, 1]
+              - skipped.results[0].item == 'c'
+        """)
+    assert ended.code == 0, ended.stderr
+    assert [e.summary for e in results(quell.events(), "Known")] == ["3 of 3 hold"]
+
+
+def test_until_says_how_often_it_was_looked(run: Run, quell: Quell) -> None:
+    run("""\
+        hosts: h1
+        investigate:
+          - name: Third time
+            shell: {probe: true, script: "echo >>LOG; grep -c '' LOG"}
+            until: result.stdout == '3'
+            delay: 10ms
+            register: looked
+          - name: Known
+            assert: looked.attempts == 3
+        """)
+    assert [e.status for e in results(quell.events(), "Known")] == ["ok"]
+
+
+def test_groups_are_lists(run: Run, quell: Quell) -> None:
+    run("""\
+        hosts: h1
+        investigate:
+          - name: Lists
+            assert: ["groups.web == ['h1', 'h2']", "groups.web + ['x'] == ['h1', 'h2', 'x']"]
+        """)
+    assert [e.summary for e in results(quell.events(), "Lists")] == ["2 of 2 hold"]
+
+
+def test_a_command_on_a_host_that_is_not_there_finds_it_unreachable(
+    run: Run, quell: Quell, tmp_path: Path
+) -> None:
+    ended = run("""\
+        hosts: web:dead
+        mitigate:
+          - name: Ignored
+            ignore_unreachable: true
+            shell: {script: "echo one >>LOG"}
+          - name: Fatal
+            ignore_errors: true
+            shell: {script: "echo two >>LOG"}
+          - name: Not there
+            shell: {script: "echo three >>LOG"}
+        """)
+    assert ended.code == 4, ended.stderr
+    assert sorted(log(tmp_path)) == ["one", "one", "three", "three", "two", "two"]
+    for name, ignored in [("Ignored", True), ("Fatal", False)]:
+        [gone] = [e for e in results(quell.events(), name) if e.host == "gone"]
+        assert (gone.status, gone.ignored) == ("unreachable", ignored)
+    assert "gone" not in [e.host for e in results(quell.events(), "Not there")]
+    assert "gone  ok=0 changed=0 unreachable=1 failed=0 skipped=0 rescued=0 ignored=1" in (
+        ended.stdout + ended.stderr
+    )
+
+
+def test_where_yes_is_not_enough_nobody_is_told_to_say_it(run: Run) -> None:
+    task = "{name: Act, approve: always_ask, shell: {script: 'true'}}"
+    ended = run(f"hosts: h1\nmitigate: [{task}]\n")
+    said = ended.stdout + ended.stderr
+    assert ended.code == 3
+    assert "--yes is not enough. Go on at a terminal with: quell resume " in said
+    assert not said.rstrip().endswith("--yes")
