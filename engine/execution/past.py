@@ -57,6 +57,10 @@ class Past(Struct, frozen=True):
         """Whether each of these tasks ended somewhere."""
         return {task.id for task in tasks} <= {task for task, _, _ in self.ended}
 
+    def is_over(self, task: Task, host: str) -> bool:
+        """Whether a task ended on a host; of a loop nobody knows before all of its items do."""
+        return task.text.loop is None and (task.id, host, None) in self.ended
+
     def changed(self) -> frozenset[Key]:
         """What has changed something."""
         return frozenset(key for key, ended in self.ended.items() if ended.status == "changed")

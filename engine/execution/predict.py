@@ -126,9 +126,12 @@ class Predictor:
             elif (outcome := outcomes.get(cell.key)) is not None:
                 self._sort(outcome, tally)
 
-    def _handlers(self, phase: Phase, nodes: Sequence[Node], tally: _Tally) -> Iterator[Order]:
+    def _handlers(
+        self, phase: Phase, nodes: Sequence[Node], tally: _Tally
+    ) -> Iterator[Order | _Open]:
         """What the handlers of the predicted changes would do, and of those made before."""
         tasks = {task.id: task for task in tasks_in(nodes)}
+        not_known = frozenset().union(*(defines(task) for task in tasks.values()))
         changed = {proposal.key for proposal in tally.proposals} | self._stage.past.changed()
         for handler in self._stage.plan.playbook.handlers:
             notified = {
@@ -136,9 +139,11 @@ class Predictor:
                 for task, host, _ in changed
                 if task in tasks and handler.name in notified_by(tasks[task])
             }
+            depends = handler.uses & not_known
+            not_known |= defines(handler)
             if handler.kind == "action" and notified:
                 for _, host in self._stage.cells([handler], notified):
-                    yield from self._expand(phase, handler, host)
+                    yield from self._cell(phase, handler, host, depends)
 
     def propose(self, order: Order, change: Change) -> Proposal:
         """Make a change known that waits for a yes."""
@@ -183,10 +188,15 @@ class Predictor:
             saved: Hosts = frozenset()
             if node.rescue and left != hosts:
                 saved = yield from self._expected(node.rescue, hosts - left, only_if)
-            yield from self._expected(node.rescue, left, node.name)
+            yield from self._expected(node.rescue, left - self._through(node, left), node.name)
             yield from self._expected(node.always, hosts, only_if)
             hosts = left | saved
         return hosts
+
+    def _through(self, block: Block, hosts: Hosts) -> Hosts:
+        """The hosts that had come to the block's end before the run was resumed."""
+        *_, last = tasks_in(block.block)
+        return frozenset(host for host in hosts if self._stage.past.is_over(last, host))
 
     def _cells(self, phase: Phase, expected: Iterable[_Expected]) -> list[Order | _Open]:
         """What is to be asked, and what cannot be, in the playbook's order."""
@@ -198,11 +208,15 @@ class Predictor:
             if task.kind != "action":
                 continue
             for _, host in self._stage.cells([task], hosts):
-                if depends:
-                    cells.append(_Open(task, host, f"depends on {', '.join(sorted(depends))}"))
-                else:
-                    cells += self._expand(phase, task, host)
+                cells += self._cell(phase, task, host, depends)
         return cells
+
+    def _cell(
+        self, phase: Phase, task: Task, host: str, depends: Collection[str]
+    ) -> Sequence[Order | _Open]:
+        if depends and not self._stage.past.is_over(task, host):
+            return [_Open(task, host, f"depends on {', '.join(sorted(depends))}")]
+        return self._expand(phase, task, host)
 
     def _expand(self, phase: Phase, task: Task, host: str) -> list[Order]:
         orders, settled = self._stage.expand(phase, task, host, "predict")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.events import Event
     from engine.execution.batches import Budget
     from engine.execution.halt import Halt
-    from engine.execution.orders import Outcome
+    from engine.execution.orders import Order, Outcome
     from engine.execution.stage import Stage
     from engine.execution.undo import Marks
     from engine.language.keywords import Phase
@@ -233,7 +233,7 @@ class Walk:
                 continue  # it was told when it was done
             why = f"interrupted by {self._halt.signal}" if host not in failed else ""
             why = why or self._stage.memory.failed_at(host)
-            names = [outcome.order.name for outcome in outcomes]
+            names = [_called(outcome.order) for outcome in outcomes]
             self._tell(RollbackStarted(host=host, tasks=names, why=why))
         stopped: set[str] = set()
         for together in rounds(taken):
@@ -268,6 +268,10 @@ class Walk:
             if left:
                 failed |= self._wave(phase, [task], left)
         return failed
+
+
+def _called(order: Order) -> str:
+    return order.name if order.item is None else f"{order.name} [{order.item}]"
 
 
 def _parts(nodes: Sequence[Node]) -> Iterator[Block | list[Task]]:

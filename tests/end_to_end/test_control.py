@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.quell import Ended, Quell
 
+    Run = Callable[..., Ended]
+
 pytestmark = pytest.mark.slow
 _INVENTORY = """\
 all:
@@ -26,8 +28,6 @@ all:
       hosts:
         gone: {ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}
 """
-
-Run = "Callable[..., Ended]"
 
 
 @pytest.fixture
@@ -132,3 +132,62 @@ def test_where_yes_is_not_enough_nobody_is_told_to_say_it(run: Run) -> None:
     assert ended.code == 3
     assert "--yes is not enough. Go on at a terminal with: quell resume " in said
     assert not said.rstrip().endswith("--yes")
+
+
+def test_what_was_done_before_a_resume_is_not_foretold_again(
+    run: Run, quell: Quell, tmp_path: Path
+) -> None:
+    first = run("""\
+        hosts: web
+        mitigate:
+          - name: Whole
+            block:
+              - {name: One, shell: {script: "echo one >>LOG"}, register: one}
+              - {name: Two, when: one is changed, shell: {script: "echo two >>LOG"}}
+            rescue:
+              - {name: Save, shell: {script: "echo save >>LOG"}}
+        resolve:
+          - {name: Over, shell: {probe: true, script: "test -e LOG.over"}, expect: result.rc == 0}
+        """)
+    assert first.code == 2, first.stderr
+    assert "cannot be predicted: depends on one" in first.stderr
+    (tmp_path / "log.over").touch()
+    again = quell("resume", "last", "--yes")
+    assert again.code == 0, again.stderr
+    assert "cannot be predicted" not in again.stderr
+    assert log(tmp_path) == ["one", "one", "two", "two"]
+
+
+def test_a_handler_may_use_what_the_phase_registers(run: Run, tmp_path: Path) -> None:
+    ended = run("""\
+        hosts: web
+        mitigate:
+          - {name: Act, shell: {script: "echo act >>LOG"}, notify: [first, second], register: act}
+        handlers:
+          - name: first
+            when: act.rc == 0
+            loop: [a, b]
+            shell: {script: "echo {{ item }} >>LOG"}
+            register: one
+          - {name: second, when: one is changed, shell: {script: "echo second >>LOG"}}
+        """)
+    assert ended.code == 0, ended.stderr
+    assert "first                          h1, h2  cannot be predicted: depends on act" in (
+        ended.stderr
+    )
+    assert sorted(log(tmp_path)) == ["a", "a", "act", "act", "b", "b", "second", "second"]
+
+
+def test_what_is_taken_back_of_a_loop_says_of_which_item(run: Run, tmp_path: Path) -> None:
+    ended = run("""\
+        hosts: h1
+        mitigate:
+          - name: Act
+            loop: [a, b]
+            shell: {script: "echo {{ item }} >>LOG"}
+            rollback: [{name: Undo, shell: {script: "echo not {{ item }} >>LOG"}}]
+          - {name: Bad, shell: {script: "exit 1"}}
+        """)
+    assert ended.code == 2
+    assert "h1: taking back Act [b], Act [a]" in ended.stderr
+    assert log(tmp_path) == ["a", "b", "not b", "not a"]
