@@ -55,11 +55,11 @@ class _Open(Struct, frozen=True):
 
 
 class _Expected(Struct, frozen=True):
-    """A task on its way, with the hosts that come to it; `only_if` what fails, or always."""
+    """A task on its way, with the hosts that come to it; `only_if` that block fails, or always."""
 
     task: Task
     hosts: Hosts
-    only_if: str = ""
+    only_if: Block | None = None
 
 
 class _Tally(Struct):
@@ -99,7 +99,7 @@ class Predictor:
         self._ask(list(self._handlers(phase, nodes, tally)), tally)
         self._tell_open(tally.open)
         rescues = [
-            _Open(e.task, host, f'only if "{e.only_if}" fails')
+            _Open(e.task, host, f'only if "{self._stage.called(e.only_if, host)}" fails')
             for e in expected
             if e.only_if and e.task.kind == "action"
             for _, host in self._stage.cells([e.task], e.hosts)
@@ -111,7 +111,8 @@ class Predictor:
         """Tell what cannot be predicted: once for all hosts that it is true of."""
         alike: dict[tuple[str, str, str], list[str]] = {}
         for cell in cells:
-            alike.setdefault((cell.task.id, cell.task.name, cell.why), []).append(cell.host)
+            name = self._stage.called(cell.task, cell.host)
+            alike.setdefault((cell.task.id, name, cell.why), []).append(cell.host)
         for (task, name, why), hosts in alike.items():
             self._tell(NotPredicted(task=task, name=name, hosts=hosts, why=why))
 
@@ -170,7 +171,7 @@ class Predictor:
         )
 
     def _expected(
-        self, nodes: Iterable[Node], hosts: Hosts, only_if: str = ""
+        self, nodes: Iterable[Node], hosts: Hosts, only_if: Block | None = None
     ) -> Generator[_Expected, None, Hosts]:
         """The tasks that run if nothing fails, beside what has failed before the run was resumed.
 
@@ -188,7 +189,7 @@ class Predictor:
             saved: Hosts = frozenset()
             if node.rescue and left != hosts:
                 saved = yield from self._expected(node.rescue, hosts - left, only_if)
-            yield from self._expected(node.rescue, left - self._through(node, left), node.name)
+            yield from self._expected(node.rescue, left - self._through(node, left), node)
             yield from self._expected(node.always, hosts, only_if)
             hosts = left | saved
         return hosts
@@ -201,7 +202,8 @@ class Predictor:
     def _cells(self, phase: Phase, expected: Iterable[_Expected]) -> list[Order | _Open]:
         """What is to be asked, and what cannot be, in the playbook's order."""
         cells: list[Order | _Open] = []
-        not_known: set[str] = set()
+        # What fails last is seen when it has failed; in `always` nothing more is to fail.
+        not_known = {"failure"} if phase == "mitigate" else set()
         for task, hosts in ((e.task, e.hosts) for e in expected):
             depends = task.uses & not_known
             not_known |= defines(task)

@@ -16,6 +16,7 @@ from engine.events import EVIDENCE_PHASES, TaskEnded, WaveEnded
 from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome, Wave
 from engine.execution.results import NO_LOG, hidden, names_of_result, registered
+from engine.language.model import tasks_in
 from engine.language.templates import Scope
 from engine.nearest import did_you_mean
 from engine.units import cut
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from engine.execution.past import Past
     from engine.execution.plan import Plan
     from engine.language.keywords import Phase
-    from engine.language.model import Task
+    from engine.language.model import Node, Task
     from engine.language.templates import Templates
 
 LABEL = 60
@@ -158,6 +159,12 @@ class Stage:
         own = grid[task.id] if task.id in grid else self.plan.every_host()
         found = [host for host in own if hosts is None or host in hosts]
         return self.past.once(task, found) if task.once else found
+
+    def called(self, node: Node, host: str) -> str:
+        """What people call a task or a block on a host, before it is expanded."""
+        first = next(tasks_in([node]))  # a block's variables stand in its tasks
+        texts = {**self.memory.texts(host), **first.text.vars}
+        return name_of(node, self.templates, Scope(self.memory.data(host), texts, self.templates))
 
     def expand(
         self, phase: PhaseName, task: Task, host: str, mode: Mode, extra: Extra | None = None

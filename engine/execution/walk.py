@@ -204,7 +204,8 @@ class Walk:
         if block.always:
             failed |= self._section(phase, block.always, hosts, replace(inner, cleanup=True))
         if failed and (block.rescue or block.always):
-            self._tell(BlockFailed(block=block.id, name=block.name, hosts=sorted(failed)))
+            for name, called in self._by_name(block, failed).items():
+                self._tell(BlockFailed(block=block.id, name=name, hosts=called))
         self._spend(phase, failed, manner)
         return failed
 
@@ -215,7 +216,15 @@ class Walk:
             self._fatal.pop(host, None)
             failures = {o.order.key: o for o in because if o.order.host == host}
             self._stage.memory.rescue(host, failures.values())
-        self._tell(BlockRescued(block=block.id, name=block.name, hosts=sorted(hosts)))
+        for name, called in self._by_name(block, hosts).items():
+            self._tell(BlockRescued(block=block.id, name=name, hosts=called))
+
+    def _by_name(self, block: Block, hosts: Hosts) -> dict[str, list[str]]:
+        """What the block is called, which a template may say of each host, and where."""
+        names: dict[str, list[str]] = {}
+        for host in sorted(hosts):
+            names.setdefault(self._stage.called(block, host), []).append(host)
+        return names
 
     # ── taking back ──
 

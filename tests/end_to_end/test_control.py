@@ -191,3 +191,29 @@ def test_what_is_taken_back_of_a_loop_says_of_which_item(run: Run, tmp_path: Pat
     assert ended.code == 2
     assert "h1: taking back Act [b], Act [a]" in ended.stderr
     assert log(tmp_path) == ["a", "b", "not b", "not a"]
+
+
+def test_what_a_block_always_says_of_a_failure_is_no_other_target(run: Run, tmp_path: Path) -> None:
+    ended = run("""\
+        hosts: web
+        mitigate:
+          - name: "Whole {{ what }}"
+            vars: {what: "of {{ inventory_hostname }}"}
+            block:
+              - {name: Act, shell: {script: "exit {{ 1 if n == 2 else 0 }}"}}
+            rescue:
+              - {name: "Save {{ n }}", shell: {script: "true"}}
+            always:
+              - name: Say
+                shell: {script: "echo {{ n }} {{ failure.task if failure else 'nothing' }} >>LOG"}
+        """)
+    assert ended.code == 0, ended.stderr
+    assert sorted(log(tmp_path)) == ["1 nothing", "2 Act"]
+    assert "Say                            h1, h2  cannot be predicted: depends on failure" in (
+        ended.stderr
+    )
+    assert (
+        'Save 2                         h2  cannot be predicted: only if "Whole of h2" fails'
+        in (ended.stderr)
+    )
+    assert "✓ Whole of h2                    h2  rescued" in ended.stderr
