@@ -63,21 +63,22 @@ def names_of_result(outcome: Outcome) -> dict[str, Any]:
 def _item(order: Order) -> dict[str, Any]:
     """Which item a result is of, under its name in the loop, as in Ansible."""
     control = order.task.text.loop_control
-    # A loop that could not be gone through has no item.
-    return {
-        name: order.data[name]
-        for name in (control.loop_var, control.index_var)
-        if name is not None and name in order.data
-    }
+    names = (control.loop_var, control.index_var)
+    return {name: order.data[name] for name in names if name is not None}
 
 
 def combined(outcomes: list[Outcome]) -> dict[str, Any]:
     """The registered value of a loop: each item's under `results`, the flags of any of them."""
-    results = [{**outcome.result, **_item(outcome.order)} for outcome in outcomes]
+    ends = [outcome.result for outcome in outcomes]
     flags = ("changed", "failed", "finding", "unreachable")
     return {
-        "results": results,
-        **{flag: any(result.get(flag) for result in results) for flag in flags},
-        "skipped": all(result.get("skipped") for result in results),
-        "msg": "; ".join(str(result["msg"]) for result in results if result.get("msg")),
+        "results": [
+            {**outcome.result, **_item(outcome.order)}
+            for outcome in outcomes
+            # A loop over nothing, or one that could not be gone through, has an end and no item.
+            if outcome.order.item is not None
+        ],
+        **{flag: any(result.get(flag) for result in ends) for flag in flags},
+        "skipped": all(result.get("skipped") for result in ends),
+        "msg": "; ".join(str(result["msg"]) for result in ends if result.get("msg")),
     }

@@ -183,6 +183,8 @@ class Stage:
         except HostError as error:
             early = self._early.get(blank.key)
             return [], [early or self._settle(blank, "failed", error.message)]
+        if not items and mode != "predict":
+            return [], [self._settle(blank, "skipped", "loop: nothing to go over")]
         orders: list[Order] = []
         settled: list[Outcome] = []
         for number, (label, names) in enumerate(items):

@@ -217,3 +217,19 @@ def test_what_a_block_always_says_of_a_failure_is_no_other_target(run: Run, tmp_
         in (ended.stderr)
     )
     assert "✓ Whole of h2                    h2  rescued" in ended.stderr
+
+
+def test_a_loop_over_nothing_is_skipped_and_has_no_results(run: Run, quell: Quell) -> None:
+    ended = run("""\
+        hosts: h1
+        vars: {those: []}
+        investigate:
+          - {name: Look, loop: those, shell: {probe: true, script: "true"}, register: looked}
+          - {name: Known, assert: ["looked.results == []", "looked is skipped"]}
+        mitigate:
+          - {name: Act, loop: those, shell: {script: "true"}, register: acted}
+          - {name: Next, when: acted is skipped, shell: {script: "true"}}
+        """)
+    assert ended.code == 0, ended.stderr
+    assert [e.summary for e in results(quell.events(), "Known")] == ["2 of 2 hold"]
+    assert [e.status for e in results(quell.events(), "Next")] == ["changed"]
