@@ -233,3 +233,21 @@ def test_a_loop_over_nothing_is_skipped_and_has_no_results(run: Run, quell: Quel
     assert ended.code == 0, ended.stderr
     assert [e.summary for e in results(quell.events(), "Known")] == ["2 of 2 hold"]
     assert [e.status for e in results(quell.events(), "Next")] == ["changed"]
+
+
+def test_a_phase_that_is_gone_on_with_did_not_end_before(
+    run: Run, quell: Quell, tmp_path: Path
+) -> None:
+    first = run("""\
+        hosts: web
+        investigate:
+          - {name: Look, when: n == 1, shell: {probe: true, script: "true"}}
+        mitigate:
+          - {name: Act, shell: {script: "test {{ n }} = 1 || test -e LOG.there"}}
+        """)
+    assert first.code == 2, first.stderr
+    (tmp_path / "log.there").touch()
+    again = quell("resume", "last", "--yes")
+    assert again.code == 0, again.stderr
+    assert "INVESTIGATE  ended before" in again.stderr
+    assert "MITIGATE     1 task × 2 hosts" in again.stderr
