@@ -269,7 +269,8 @@ class Stage:
     def _ready(self, order: Order, scope: Scope) -> Order:
         """The order with who does it in the host's stead, and how long it waits before."""
         text = order.task.text
-        pause = seconds(text.loop_control.pause or 0) if order.number else 0.0
+        waits = order.number and order.mode != "predict"
+        pause = seconds(text.loop_control.pause or 0) if waits else 0.0
         if order.task.kind != "probe":
             intent = secrets.token_hex(8)
             order = replace(order, intent=intent, unknown=self.past.unsure.get(order.key))

@@ -251,3 +251,16 @@ def test_a_phase_that_is_gone_on_with_did_not_end_before(
     assert again.code == 0, again.stderr
     assert "INVESTIGATE  ended before" in again.stderr
     assert "MITIGATE     1 task × 2 hosts" in again.stderr
+
+
+def test_nothing_waits_between_items_that_are_only_foretold(run: Run) -> None:
+    ended = run(
+        """\
+        hosts: h1
+        mitigate:
+          - {name: Act, loop: [a, b], loop_control: {pause: 1h}, shell: {script: "true"}}
+        """,
+        "--check",
+    )
+    assert ended.code == 0, ended.stderr
+    assert "2 changes would be made" in ended.stderr
