@@ -264,3 +264,14 @@ def test_nothing_waits_between_items_that_are_only_foretold(run: Run) -> None:
     )
     assert ended.code == 0, ended.stderr
     assert "2 changes would be made" in ended.stderr
+
+
+def test_what_another_host_has_not_is_said_by_its_whole_name(run: Run, quell: Quell) -> None:
+    run("""\
+        hosts: h1
+        investigate:
+          - {name: There, hosts: h2, when: n == 1, shell: {probe: true, script: "true"}}
+          - {name: Known, assert: "hostvars.h2.nothing == 1"}
+        """)
+    [known] = results(quell.events(), "Known")
+    assert known.message.startswith("hostvars.h2.nothing is not defined: hostvars.h2 has ")
