@@ -195,9 +195,10 @@ class Predictor:
         return hosts
 
     def _through(self, block: Block, hosts: Hosts) -> Hosts:
-        """The hosts that had come to the block's end before the run was resumed."""
-        *_, last = tasks_in(block.block)
-        return frozenset(host for host in hosts if self._stage.past.is_over(last, host))
+        """The hosts where nothing in the block can fail any more: they had come to its end."""
+        last = [*tasks_in(block.block)][-1:]  # none where tags have left no task in it
+        past = self._stage.past
+        return frozenset(host for host in hosts if all(past.is_over(task, host) for task in last))
 
     def _cells(self, phase: Phase, expected: Iterable[_Expected]) -> list[Order | _Open]:
         """What is to be asked, and what cannot be, in the playbook's order."""

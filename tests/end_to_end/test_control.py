@@ -275,3 +275,18 @@ def test_what_another_host_has_not_is_said_by_its_whole_name(run: Run, quell: Qu
         """)
     [known] = results(quell.events(), "Known")
     assert known.message.startswith("hostvars.h2.nothing is not defined: hostvars.h2 has ")
+
+
+def test_tags_may_leave_of_a_block_what_is_always_done(run: Run, tmp_path: Path) -> None:
+    ended = run(
+        """\
+        hosts: h1
+        mitigate:
+          - block: [{name: Act, shell: {script: "echo act >>LOG"}}]
+            rescue: [{name: Save, tags: last, shell: {script: "echo save >>LOG"}}]
+            always: [{name: Say, tags: last, shell: {script: "echo say >>LOG"}}]
+        """,
+        "--tags=last",
+    )
+    assert ended.code == 0, ended.stderr
+    assert log(tmp_path) == ["say"]
