@@ -235,13 +235,17 @@ class Console:
 
     def _show_task(self, ended: list[e.TaskEnded]) -> None:
         """One line for each different end of a task, with the hosts that share it."""
-        alike: dict[tuple[str, str], list[e.TaskEnded]] = defaultdict(list)
+        alike: dict[tuple[str, str, str], list[e.TaskEnded]] = defaultdict(list)
         for event in ended:
             if event.status != "skipped" or self._verbosity or _stays_open(event):
-                alike[event.status, _words(event)].append(event)
+                alike[event.status, event.name, _words(event)].append(event)
         order = list(SYMBOLS)
-        name = escape(ended[0].name)
-        for (status, words), same in sorted(alike.items(), key=lambda a: order.index(a[0][0])):
+        before = ""
+        for (status, called, words), same in sorted(
+            alike.items(), key=lambda a: order.index(a[0][0])
+        ):
+            # A template may call it something else on each host and for each item.
+            name, before = escape(called) if called != before else "", called
             symbol, colour = SYMBOLS[status]
             where = names(sorted({_where(e.host, e.delegate) for e in same}, key=natural))
             where = "" if same[0].hostless else f"{where}  "
@@ -250,7 +254,6 @@ class Console:
             ignored = self._paint("dim", "  (ignored)") if forgiven else ""
             head = f"  {self._paint(colour, symbol)} {name:<{NAME}}"
             self._line(f"{head} {where}{said}{ignored}".rstrip())
-            name = ""
             if self._verbosity:
                 for event in same:
                     self._lines(details(event, self._verbosity))

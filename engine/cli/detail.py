@@ -66,6 +66,8 @@ def diff_lines(before: Any, after: Any, paint: Painter) -> list[str]:
 
 
 def _document(value: Any) -> list[str]:
+    if value is None:
+        return []
     if isinstance(value, str):
         return value.split("\n")
     return json.dumps(value, ensure_ascii=False, default=str, indent=2).split("\n")

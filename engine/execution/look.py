@@ -208,7 +208,7 @@ class Looker:
         retries = task.text.retries or RETRIES
         started = time.monotonic()
         for number in range(1, retries + 2):
-            sight = once()
+            sight = _counted(once(), number)
             holds = sight.error is None and self._templates.holds(
                 condition, _judging(task, scope, sight.result)
             )
@@ -291,6 +291,11 @@ def _judging(task: Task, scope: Scope, result: dict[str, Any]) -> Scope:
     """The names that a task's own result is judged with: it is `result`, and has its name."""
     names = {"result": result, **({task.text.register: result} if task.text.register else {})}
     return Scope({**scope.data, **names}, scope.texts, scope.templates)
+
+
+def _counted(sight: Sight, number: int) -> Sight:
+    """What was seen, and at which look, as in Ansible."""
+    return replace(sight, result={**sight.result, "attempts": number})
 
 
 def _pause(every: float | None, total: float) -> float:

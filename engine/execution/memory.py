@@ -50,7 +50,7 @@ class Memory:
         self._texts: dict[str, dict[str, Any]] = {}
         self._registered: dict[str, dict[str, Any]] = {}
         self._shared = {
-            "groups": dict(plan.inventory.groups),
+            "groups": {name: list(hosts) for name, hosts in plan.inventory.groups.items()},
             "hostvars": _HostVars(self),
             "env": Environment(redactor),
             "alert": alert or NOTHING,

@@ -9,16 +9,16 @@ from engine.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.language.model import Task
+    from engine.language.model import Node
     from engine.language.templates import Templates
 
 
-def name_of(task: Task, templates: Templates, names: Mapping[str, Any]) -> str:
-    """The task's name on a host; as it is written where it cannot be rendered."""
+def name_of(node: Node, templates: Templates, names: Mapping[str, Any]) -> str:
+    """A task's or a block's name on a host; as it is written where it cannot be rendered."""
     try:
-        return str(templates.render(task.name, names))
+        return str(templates.render(node.name, names))
     except HostError:
-        return task.name
+        return node.name
 
 
 def said(condition: object) -> str:

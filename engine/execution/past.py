@@ -27,10 +27,12 @@ class Past(Struct, frozen=True):
         ended: what is not run again.
         unsure: actions whose outcome nobody saw, or that may have been taken back since: looked at
             before anything is sent.
+        skipped: what was not wanted then; it is asked again.
     """
 
     ended: Mapping[Key, TaskEnded] = field(default_factory=dict)
     unsure: Mapping[Key, Intent] = field(default_factory=dict)
+    skipped: frozenset[Key] = frozenset()
 
     def outcome(self, order: Order) -> Outcome | None:
         """What came of an order; None if it is to be run."""
@@ -53,9 +55,15 @@ class Past(Struct, frozen=True):
         """Whether each of these ended."""
         return keys <= self.ended.keys()
 
-    def has_each(self, tasks: Iterable[Task]) -> bool:
-        """Whether each of these tasks ended somewhere."""
-        return {task.id for task in tasks} <= {task for task, _, _ in self.ended}
+    def has_each(self, cells: Iterable[tuple[Task, str]]) -> bool:
+        """Whether each of these tasks ended on its host, and nothing of it is to be looked at."""
+        over = {key[:2] for key in (*self.ended, *self.skipped)} - {key[:2] for key in self.unsure}
+        asked = {(task.id, host) for task, host in cells}
+        return bool(asked) and asked <= over
+
+    def is_over(self, task: Task, host: str) -> bool:
+        """Whether a task ended on a host; of a loop nobody knows before all of its items do."""
+        return task.text.loop is None and (task.id, host, None) in self.ended
 
     def changed(self) -> frozenset[Key]:
         """What has changed something."""
@@ -92,6 +100,7 @@ def past_of(progress: Progress) -> Past:
     return Past(
         {key: result for key, result in progress.finished.items() if _stands(result)},
         {(i.task, i.host, i.item): i for i in (*progress.doubtful, *progress.unknown)},
+        frozenset(key for key, r in progress.finished.items() if r.status == "skipped"),
     )
 
 

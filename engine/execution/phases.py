@@ -70,8 +70,9 @@ class Phases:
         if not tasks:
             return
         why_not = self._passed_over(phase)
-        before = "ended before" if self._stage.past.has_each(tasks) else ""
         hosts = plan.hosts_of(phase)
+        over = self._stage.past.has_each(self._stage.cells(tasks))
+        before = "ended before" if over else ""
         note = why_not or before
         self._tell(PhaseStarted(phase=phase, tasks=len(tasks), hosts=len(hosts), note=note))
         started = time.monotonic()

@@ -257,13 +257,19 @@ def tags_of(task: Task) -> list[str]:
 def _tagged(task: Task, selection: Selection) -> bool:
     own = set(tags_of(task))
     wanted, unwanted = set(selection.tags), set(selection.skip_tags)
-    if ALWAYS_TAG in own:
-        return ALWAYS_TAG not in unwanted
-    if _any(own, unwanted):
+    if _skipped(own, unwanted):
         return False
+    if ALWAYS_TAG in own:
+        return True
     if NEVER_TAG in own and not own & wanted:
         return False
     return not wanted or _any(own, wanted)
+
+
+def _skipped(own: set[str], unwanted: set[str]) -> bool:
+    if "all" in unwanted and ALWAYS_TAG in own:
+        return ALWAYS_TAG in unwanted
+    return _any(own, unwanted)
 
 
 def _any(own: set[str], tags: set[str]) -> bool:

@@ -60,7 +60,7 @@ def check_arguments(
                 known = {**plan.inventory.variables(host), **plan.playbook.text.vars}
                 data = {
                     "inventory_hostname": host,
-                    "groups": plan.inventory.groups,
+                    "groups": {name: list(hosts) for name, hosts in plan.inventory.groups.items()},
                     "check_mode": False,
                     **given,
                 }

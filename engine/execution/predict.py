@@ -55,11 +55,11 @@ class _Open(Struct, frozen=True):
 
 
 class _Expected(Struct, frozen=True):
-    """A task on its way, with the hosts that come to it; `only_if` what fails, or always."""
+    """A task on its way, with the hosts that come to it; `only_if` that block fails, or always."""
 
     task: Task
     hosts: Hosts
-    only_if: str = ""
+    only_if: Block | None = None
 
 
 class _Tally(Struct):
@@ -99,7 +99,7 @@ class Predictor:
         self._ask(list(self._handlers(phase, nodes, tally)), tally)
         self._tell_open(tally.open)
         rescues = [
-            _Open(e.task, host, f'only if "{e.only_if}" fails')
+            _Open(e.task, host, f'only if "{self._stage.called(e.only_if, host)}" fails')
             for e in expected
             if e.only_if and e.task.kind == "action"
             for _, host in self._stage.cells([e.task], e.hosts)
@@ -111,7 +111,8 @@ class Predictor:
         """Tell what cannot be predicted: once for all hosts that it is true of."""
         alike: dict[tuple[str, str, str], list[str]] = {}
         for cell in cells:
-            alike.setdefault((cell.task.id, cell.task.name, cell.why), []).append(cell.host)
+            name = self._stage.called(cell.task, cell.host)
+            alike.setdefault((cell.task.id, name, cell.why), []).append(cell.host)
         for (task, name, why), hosts in alike.items():
             self._tell(NotPredicted(task=task, name=name, hosts=hosts, why=why))
 
@@ -126,9 +127,12 @@ class Predictor:
             elif (outcome := outcomes.get(cell.key)) is not None:
                 self._sort(outcome, tally)
 
-    def _handlers(self, phase: Phase, nodes: Sequence[Node], tally: _Tally) -> Iterator[Order]:
+    def _handlers(
+        self, phase: Phase, nodes: Sequence[Node], tally: _Tally
+    ) -> Iterator[Order | _Open]:
         """What the handlers of the predicted changes would do, and of those made before."""
         tasks = {task.id: task for task in tasks_in(nodes)}
+        not_known = frozenset().union(*(defines(task) for task in tasks.values()))
         changed = {proposal.key for proposal in tally.proposals} | self._stage.past.changed()
         for handler in self._stage.plan.playbook.handlers:
             notified = {
@@ -136,9 +140,11 @@ class Predictor:
                 for task, host, _ in changed
                 if task in tasks and handler.name in notified_by(tasks[task])
             }
+            depends = handler.uses & not_known
+            not_known |= defines(handler)
             if handler.kind == "action" and notified:
                 for _, host in self._stage.cells([handler], notified):
-                    yield from self._expand(phase, handler, host)
+                    yield from self._cell(phase, handler, host, depends)
 
     def propose(self, order: Order, change: Change) -> Proposal:
         """Make a change known that waits for a yes."""
@@ -172,7 +178,7 @@ class Predictor:
         )
 
     def _expected(
-        self, nodes: Iterable[Node], hosts: Hosts, only_if: str = ""
+        self, nodes: Iterable[Node], hosts: Hosts, only_if: Block | None = None
     ) -> Generator[_Expected, None, Hosts]:
         """The tasks that run if nothing fails, beside what has failed before the run was resumed.
 
@@ -190,26 +196,37 @@ class Predictor:
             saved: Hosts = frozenset()
             if node.rescue and left != hosts:
                 saved = yield from self._expected(node.rescue, hosts - left, only_if)
-            yield from self._expected(node.rescue, left, node.name)
+            yield from self._expected(node.rescue, left - self._through(node, left), node)
             yield from self._expected(node.always, hosts, only_if)
             hosts = left | saved
         return hosts
 
+    def _through(self, block: Block, hosts: Hosts) -> Hosts:
+        """The hosts where nothing in the block can fail any more: they had come to its end."""
+        last = [*tasks_in(block.block)][-1:]  # none where tags have left no task in it
+        past = self._stage.past
+        return frozenset(host for host in hosts if all(past.is_over(task, host) for task in last))
+
     def _cells(self, phase: Phase, expected: Iterable[_Expected]) -> list[Order | _Open]:
         """What is to be asked, and what cannot be, in the playbook's order."""
         cells: list[Order | _Open] = []
-        not_known: set[str] = set()
+        # What fails last is seen when it has failed; in `always` nothing more is to fail.
+        not_known = {"failure"} if phase == "mitigate" else set()
         for task, hosts in ((e.task, e.hosts) for e in expected):
             depends = task.uses & not_known
             not_known |= defines(task)
             if task.kind != "action":
                 continue
             for _, host in self._stage.cells([task], hosts):
-                if depends:
-                    cells.append(_Open(task, host, f"depends on {', '.join(sorted(depends))}"))
-                else:
-                    cells += self._expand(phase, task, host)
+                cells += self._cell(phase, task, host, depends)
         return cells
+
+    def _cell(
+        self, phase: Phase, task: Task, host: str, depends: Collection[str]
+    ) -> Sequence[Order | _Open]:
+        if depends and not self._stage.past.is_over(task, host):
+            return [_Open(task, host, f"depends on {', '.join(sorted(depends))}")]
+        return self._expand(phase, task, host)
 
     def _expand(self, phase: Phase, task: Task, host: str) -> list[Order]:
         orders, settled = self._stage.expand(phase, task, host, "predict")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from engine.contract import Change
     from engine.events import Status
-    from engine.execution.orders import Outcome
+    from engine.execution.orders import Order, Outcome
     from engine.language.model import Task
 
 NO_LOG = "not shown: no_log"
@@ -60,13 +60,25 @@ def names_of_result(outcome: Outcome) -> dict[str, Any]:
     return names
 
 
+def _item(order: Order) -> dict[str, Any]:
+    """Which item a result is of, under its name in the loop, as in Ansible."""
+    control = order.task.text.loop_control
+    names = (control.loop_var, control.index_var)
+    return {name: order.data[name] for name in names if name is not None}
+
+
 def combined(outcomes: list[Outcome]) -> dict[str, Any]:
     """The registered value of a loop: each item's under `results`, the flags of any of them."""
-    results = [outcome.result for outcome in outcomes]
+    ends = [outcome.result for outcome in outcomes]
     flags = ("changed", "failed", "finding", "unreachable")
     return {
-        "results": results,
-        **{flag: any(result.get(flag) for result in results) for flag in flags},
-        "skipped": all(result.get("skipped") for result in results),
-        "msg": "; ".join(str(result["msg"]) for result in results if result.get("msg")),
+        "results": [
+            {**outcome.result, **_item(outcome.order)}
+            for outcome in outcomes
+            # A loop over nothing, or one that could not be gone through, has an end and no item.
+            if outcome.order.item is not None
+        ],
+        **{flag: any(result.get(flag) for result in ends) for flag in flags},
+        "skipped": all(result.get("skipped") for result in ends),
+        "msg": "; ".join(str(result["msg"]) for result in ends if result.get("msg")),
     }

@@ -16,6 +16,7 @@ from engine.events import EVIDENCE_PHASES, TaskEnded, WaveEnded
 from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome, Wave
 from engine.execution.results import NO_LOG, hidden, names_of_result, registered
+from engine.language.model import tasks_in
 from engine.language.templates import Scope
 from engine.nearest import did_you_mean
 from engine.units import cut
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from engine.execution.past import Past
     from engine.execution.plan import Plan
     from engine.language.keywords import Phase
-    from engine.language.model import Task
+    from engine.language.model import Node, Task
     from engine.language.templates import Templates
 
 LABEL = 60
@@ -159,6 +160,12 @@ class Stage:
         found = [host for host in own if hosts is None or host in hosts]
         return self.past.once(task, found) if task.once else found
 
+    def called(self, node: Node, host: str) -> str:
+        """What people call a task or a block on a host, before it is expanded."""
+        first = next(tasks_in([node]))  # a block's variables stand in its tasks
+        texts = {**self.memory.texts(host), **first.text.vars}
+        return name_of(node, self.templates, Scope(self.memory.data(host), texts, self.templates))
+
     def expand(
         self, phase: PhaseName, task: Task, host: str, mode: Mode, extra: Extra | None = None
     ) -> tuple[list[Order], list[Outcome]]:
@@ -176,6 +183,8 @@ class Stage:
         except HostError as error:
             early = self._early.get(blank.key)
             return [], [early or self._settle(blank, "failed", error.message)]
+        if not items and mode != "predict":
+            return [], [self._settle(blank, "skipped", "loop: nothing to go over")]
         orders: list[Order] = []
         settled: list[Outcome] = []
         for number, (label, names) in enumerate(items):
@@ -260,7 +269,8 @@ class Stage:
     def _ready(self, order: Order, scope: Scope) -> Order:
         """The order with who does it in the host's stead, and how long it waits before."""
         text = order.task.text
-        pause = seconds(text.loop_control.pause or 0) if order.number else 0.0
+        waits = order.number and order.mode != "predict"
+        pause = seconds(text.loop_control.pause or 0) if waits else 0.0
         if order.task.kind != "probe":
             intent = secrets.token_hex(8)
             order = replace(order, intent=intent, unknown=self.past.unsure.get(order.key))

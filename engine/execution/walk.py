@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.events import Event
     from engine.execution.batches import Budget
     from engine.execution.halt import Halt
-    from engine.execution.orders import Outcome
+    from engine.execution.orders import Order, Outcome
     from engine.execution.stage import Stage
     from engine.execution.undo import Marks
     from engine.language.keywords import Phase
@@ -204,7 +204,8 @@ class Walk:
         if block.always:
             failed |= self._section(phase, block.always, hosts, replace(inner, cleanup=True))
         if failed and (block.rescue or block.always):
-            self._tell(BlockFailed(block=block.id, name=block.name, hosts=sorted(failed)))
+            for name, called in self._by_name(block, failed).items():
+                self._tell(BlockFailed(block=block.id, name=name, hosts=called))
         self._spend(phase, failed, manner)
         return failed
 
@@ -215,7 +216,15 @@ class Walk:
             self._fatal.pop(host, None)
             failures = {o.order.key: o for o in because if o.order.host == host}
             self._stage.memory.rescue(host, failures.values())
-        self._tell(BlockRescued(block=block.id, name=block.name, hosts=sorted(hosts)))
+        for name, called in self._by_name(block, hosts).items():
+            self._tell(BlockRescued(block=block.id, name=name, hosts=called))
+
+    def _by_name(self, block: Block, hosts: Hosts) -> dict[str, list[str]]:
+        """What the block is called, which a template may say of each host, and where."""
+        names: dict[str, list[str]] = {}
+        for host in sorted(hosts):
+            names.setdefault(self._stage.called(block, host), []).append(host)
+        return names
 
     # ── taking back ──
 
@@ -233,7 +242,7 @@ class Walk:
                 continue  # it was told when it was done
             why = f"interrupted by {self._halt.signal}" if host not in failed else ""
             why = why or self._stage.memory.failed_at(host)
-            names = [outcome.order.name for outcome in outcomes]
+            names = [_called(outcome.order) for outcome in outcomes]
             self._tell(RollbackStarted(host=host, tasks=names, why=why))
         stopped: set[str] = set()
         for together in rounds(taken):
@@ -268,6 +277,10 @@ class Walk:
             if left:
                 failed |= self._wave(phase, [task], left)
         return failed
+
+
+def _called(order: Order) -> str:
+    return order.name if order.item is None else f"{order.name} [{order.item}]"
 
 
 def _parts(nodes: Sequence[Node]) -> Iterator[Block | list[Task]]:

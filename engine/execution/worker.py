@@ -215,7 +215,9 @@ class Worker:
             cut_off = self._stopped.is_set() or not target.connection.alive
             if cut_off or isinstance(error, LinkLost | DeadlineExceeded):
                 return self._settled(sent, looker, module, change, error)
-            failed = _failed(order, "failed", error.message, error.found)
+            # Of a free command nothing was looked at before: it may be the first to reach out.
+            status: Status = "unreachable" if isinstance(error, Unreachable) else "failed"
+            failed = _failed(order, status, error.message, error.found)
             return replace(failed, change=change, intent=order.intent)
         except Exception as error:  # noqa: BLE001  # it may have taken effect: never lose that
             message = f"{order.task.module} broke: {type(error).__name__}: {error}"

@@ -37,7 +37,7 @@ def not_defined(tree: Tree, names: Mapping[str, Any], error: NotDefined) -> str:
         reason = str(error)
         return f"{error.name} is not defined" if reason.endswith("is undefined") else reason
     for chain in _chains(tree):
-        if chain[-1] == error.name and _resolved(chain[:-1], names) is error.owner:
+        if chain[-1] == error.name and _same(_resolved(chain[:-1], names), error.owner):
             return f"{_dotted(chain)} is not defined: {_dotted(chain[:-1])} {_holds(error.owner)}"
     return f"{error.name} is not defined: its owner {_holds(error.owner)}"
 
@@ -71,6 +71,12 @@ def _resolved(chain: list[Any], names: Mapping[str, Any]) -> Any:
         except (LookupError, TypeError):
             return missing
     return value
+
+
+def _same(value: Any, owner: Any) -> bool:
+    """Whether a value is the one that was asked; what `hostvars` has is made each time."""
+    made = isinstance(owner, Mapping) and not isinstance(owner, dict)
+    return value is owner or (made and isinstance(value, type(owner)) and value == owner)
 
 
 def _dotted(chain: list[Any]) -> str:

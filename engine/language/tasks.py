@@ -30,6 +30,9 @@ _ELSEWHERE = {
     "include_tasks": 'use "include"',
     "import_tasks": 'use "include"',
     "local_action": "use delegate_to: localhost",
+    "listen": "notify names handlers by their name",
+    "async": "timeout says how long it may take",
+    "connection": "the inventory says it, with ansible_connection",
 }
 """Words that Ansible has, and what stands for them here."""
 

@@ -171,6 +171,10 @@ class Templates:
         if isinstance(loop, list):
             return [self.render(item, scope) for item in loop]
         value = self._text(loop, scope) if is_template(loop) else self.evaluate(loop, scope)
+        if isinstance(value, dict):
+            raise HostError(
+                f"loop goes over a list, and this is a mapping: {loop} — `| items` lists its pairs"
+            )
         if not isinstance(value, list):
             raise HostError(f"loop goes over a list, and this is {type(value).__name__}: {loop}")
         return value

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from engine.cli.console import Console
 from engine.cli.screen import PlainScreen
@@ -88,6 +89,19 @@ def test_hosts_with_the_same_end_share_a_line() -> None:
     ends = [story.task(1, host=f"web{n}", summary="200") for n in (10, 3, 1, 2, 4, 11, 5)]
     [line] = wave(*ends)
     assert line == "  ✓ Connections in use             web1, web2, web3, web4 and 3 more  200"
+
+
+def test_what_a_template_calls_by_other_names_is_not_told_under_one() -> None:
+    ends = [
+        story.task(1, host="db1", summary="200", name="Look at db1"),
+        story.task(1, host="db2", summary="200", name="Look at db2"),
+        story.task(1, host="db2", summary="201", name="Look at db2"),
+    ]
+    assert [line.split() for line in wave(*ends)] == [
+        ["✓", "Look", "at", "db1", "db1", "200"],
+        ["✓", "Look", "at", "db2", "db2", "200"],
+        ["✓", "db2", "201"],
+    ]
 
 
 def test_the_gravest_end_comes_first() -> None:
@@ -236,6 +250,15 @@ def test_a_change_is_shown_line_by_line_where_that_is_asked_for() -> None:
     shown = [line.strip() for line in said(predicted, over, diff=True)]
     assert '-  "state": "idle"' in shown
     assert '+  "state": "ended"' in shown
+
+
+def test_what_was_not_there_before_is_no_line_of_the_difference() -> None:
+    [predicted] = [e for e in story.approved() if isinstance(e, ChangePredicted)]
+    made = replace(predicted, change={**predicted.change, "before": None, "after": "one\ntwo"})
+    shown = said(made, PhaseEnded(phase="mitigate", seconds=0), diff=True)
+    assert [line.strip() for line in shown[1:]] == [
+        "--- before", "+++ after", "@@ -0,0 +1,2 @@", "+one", "+two",
+    ]  # fmt: skip
 
 
 def test_what_is_under_way_moves_where_that_is_possible() -> None:

@@ -51,6 +51,14 @@ def test_who_waits_is_told_how_to_go_on() -> None:
     )
 
 
+def test_who_waits_for_a_person_is_not_sent_to_what_is_not_enough() -> None:
+    course = Course(waiting="1 change waits", person="a task says so")
+    assert ending(course, GOOD, "20261123-0300-abcd").message == (
+        "1 change waits; nothing was changed. --yes is not enough: a task says so. "
+        "Go on at a terminal with: quell resume 20261123-0300-abcd"
+    )
+
+
 def test_hosts_that_failed_are_named() -> None:
     assert ending(Course(), BOTH, "r").message == "failed on app1"
     assert ending(Course(), AWAY, "r").message == "not reached: app1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -154,8 +155,8 @@ def test_it_looks_until_the_condition_holds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("within: 1m", "interrupted after 0.0 s of 60 s: expected result.position == 'on'"),
-        ("until: result.position == 'on'", "interrupted after 0.0 s of look 1 of 4"),
+        ("within: 1m", " of 60 s: expected result.position == 'on'"),
+        ("until: result.position == 'on'", " of look 1 of 4"),
     ],
 )
 def test_an_interruption_is_no_late_answer(tmp_path: Path, words: str, said: str) -> None:
@@ -169,7 +170,8 @@ def test_an_interruption_is_no_late_answer(tmp_path: Path, words: str, said: str
 
     rig.boards["h1"].then = interrupt
     [outcome] = rig.stage.run("resolve", rig.plan.tasks("resolve"))
-    assert (outcome.failed, outcome.message) == (True, said)
+    assert outcome.failed
+    assert re.fullmatch(r"interrupted after \d+\.\d s" + re.escape(said), outcome.message)
 
 
 def test_it_gives_up_after_so_many_looks(tmp_path: Path) -> None:

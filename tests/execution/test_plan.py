@@ -58,6 +58,10 @@ def test_a_limit_holds_for_every_task_but_not_for_shares(tmp_path: Path) -> None
         (("all",), ("net",), ["On one", "Untagged", "Wherever", "Last"]),
         ((), ("quick", "always"), ["On one", "Untagged"]),
         (("quick",), ("net",), ["Wherever", "Last"]),
+        ((), ("tagged",), ["Untagged"]),
+        ((), ("untagged",), ["Everywhere", "On one", "Wherever", "Last"]),
+        ((), ("all",), ["Wherever"]),
+        ((), ("all", "always"), []),
     ],
 )
 def test_tags_leave_tasks_in_and_out(
