@@ -22,6 +22,9 @@ from engine.connections.base import Script
 #
 # Whoever may write to the leader's own output, and is no older than the command, is the command's:
 # the other end belongs to the SSH server, or to us. A file or a FIFO it shares with anybody.
+#
+# Parents come before their children, whatever their pids: a script whose present command is ended
+# before it would go on to its next one.
 _FIND = """\
 see() {
   if [ -r /proc/self/stat ]; then
@@ -84,24 +87,25 @@ writes() {
 belongs() {
   case $known in *" ${row%:*:*} "*) return ;; esac
   fields
-  [ "$pid" != "$leader" ] || [ -z "$loop" ] || return
+  if [ "$pid" = "$leader" ]; then [ -z "$loop" ]; return; fi
   case " $leader: $all" in *" $parent:"*) return ;; esac
+  [ -z "$kin" ] || return 1
   [ -z "$began" ] || ! precedes "$start" "$pid" "$began" "$first_pid" || return
   [ "${row##*:}" = "$group" ] && return
   [ -n "$first" ] && [ -n "$outputs" ] && writes
 }
 find_all() {
   processes
-  all=' ' grown=yes
-  while [ -n "$grown" ]; do
-    grown=
+  all=' ' kin=yes grown=yes
+  while [ -n "$kin$grown" ]; do
+    kin=$grown grown=
     for row in $rows; do
       case $all in *" $row "*) continue ;; esac
       if belongs; then
         all="$all$row " known="$known${row%:*:*} " grown=yes
       fi
     done
-    first=
+    [ -n "$kin" ] || first=
   done
 }
 """

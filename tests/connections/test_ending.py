@@ -75,6 +75,17 @@ def test_nothing_of_it_stays_on_a_host(host: Connection, stdin: bytes, mark: str
     assert_nothing_stays(host, stdin, mark)
 
 
+def test_a_script_is_ended_before_what_it_waits_for(host: Connection, mark: str) -> None:
+    path = f"/tmp/waits-{mark}"  # noqa: S108 - on the host
+    # As text, the pid of what it waits for comes before its own, with many others in between.
+    text = 'echo 9998 >/proc/sys/kernel/ns_last_pid; sh -c "$3" sh "$1" "$2"; :'
+    others = 'i=0; while [ $i -lt 200 ]; do sleep "$2" & i=$((i+1)); done'
+    waits = f'echo $$ >"$1"; ({others}; wait) & sleep "$2"; echo later >>"$1"'
+    with pytest.raises(DeadlineExceeded):
+        host.run(Script(text, (path, mark, waits)), timeout=2)
+    assert host.run(Argv(("cat", path)), timeout=20).stdout.text == "9999\n"
+
+
 def test_nothing_of_it_stays_here(local: Connection, mark: str) -> None:
     assert_nothing_stays(local, b"", mark)
 
