@@ -88,6 +88,7 @@ class Walk:
         self._undo = Undo()
         self._handlers = Handlers(stage.plan.playbook.handlers)
         self._lost: set[str] = set()
+        self._cut_off: set[str] = set()
         self._fatal: dict[str, str] = {}
         self.unforgiven: list[Outcome] = []
         """What failed so far, and was not to be ignored."""
@@ -170,6 +171,8 @@ class Walk:
                 self.unforgiven.append(outcome)
                 self._stage.memory.fail(outcome)
                 failed |= self._failing(outcome, hosts)
+        if self._halt.signal:
+            self._cut_off |= failed
         return frozenset(failed)
 
     def _failing(self, outcome: Outcome, hosts: Hosts) -> Hosts:
@@ -232,7 +235,8 @@ class Walk:
         self, phase: Phase, failed: Hosts, hosts: Hosts, since: Marks, manner: Manner
     ) -> None:
         said = self._stage.plan.playbook.text.rollback_on
-        whose: Hosts = failed if "failure" in said else frozenset()
+        # What was cut off by a signal may have helped: that is not known, and no failure.
+        whose: Hosts = failed - self._cut_off if "failure" in said else frozenset()
         if self._halt.signal and "interrupt" in said and not manner.cleanup:
             whose = hosts
         taken = self._undo.take(whose, since)

@@ -307,9 +307,11 @@ class Worker:
             else:
                 wrong = sight.message if not sight.holds else ""
             if wrong:
-                name = name_of(task, self._templates, scope)
-                failed = _undoable(changed, f"not verified: {name}: {wrong}", found)
-                return replace(failed, verified=False)
+                message = f"not verified: {name_of(task, self._templates, scope)}: {wrong}"
+                if self._stopped.is_set():  # whether it would have come to hold is not known
+                    result = registered(found, "unknown", message=message)
+                    return replace(changed, status="unknown", message=message, result=result)
+                return replace(_undoable(changed, message, found), verified=False)
         return replace(changed, verified=True if order.task.verify else None)
 
 

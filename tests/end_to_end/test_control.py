@@ -130,7 +130,7 @@ def test_where_yes_is_not_enough_nobody_is_told_to_say_it(run: Run) -> None:
     ended = run(f"hosts: h1\nmitigate: [{task}]\n")
     said = ended.stdout + ended.stderr
     assert ended.code == 3
-    assert "--yes is not enough. Go on at a terminal with: quell resume " in said
+    assert "--yes is not enough: Act says approve: always_ask. Go on at a terminal with: " in said
     assert not said.rstrip().endswith("--yes")
 
 

@@ -314,6 +314,7 @@ class Rig:
 
     def _revive(self) -> None:
         self.revived += 1
+        self.worker.revive()
 
     def tell(self, event: Event) -> None:
         """As a sink."""

@@ -342,6 +342,27 @@ def test_an_interruption_takes_back_where_the_playbook_says_so(
     assert made.revived == len(taken_back)
 
 
+@pytest.mark.parametrize(
+    ("said", "taken_back"), [("[failure]", []), ("[failure, interrupt]", ["put main off"])]
+)
+def test_what_an_interruption_cut_off_has_not_failed(
+    tmp_path: Path, said: str, taken_back: list[str]
+) -> None:
+    verify = "    verify: [{look: after, expect: result.position == 'on', within: 1m}]\n"
+    text = UNDONE.replace('switch: "on"\n', f'switch: "on"\n{verify}', 1)
+    made = rig(tmp_path, f"rollback_on: {said}{text}", hosts=1)
+
+    def interrupt(command: str) -> None:
+        if command == "look after":
+            made.halt.interrupt("SIGINT")
+            made.worker.stop()
+
+    made.boards["h1"].then = interrupt
+    made.mitigate()
+    assert made.puts("h1") == ["put main on", *taken_back]
+    assert ended(made)[0] == ("Raise", "unknown")  # so that it is looked at when the run goes on
+
+
 def test_always_is_done_after_an_interruption_and_nothing_after_two(tmp_path: Path) -> None:
     for signals, looks in ((1, [("Try", "changed"), ("Look", "ok")]), (2, [("Try", "changed")])):
         made = rig(tmp_path, BLOCK, hosts=1)
