@@ -14,6 +14,8 @@ import pytest
 from engine.connections import loop
 from engine.connections.base import Argv, Script
 
+pytestmark = pytest.mark.slow  # all of it together: each starts programs
+
 KEY = "k3y"
 
 

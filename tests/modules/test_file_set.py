@@ -12,6 +12,8 @@ from engine.contract import ModuleFailed
 from tests.modules.fakes import here
 from tests.modules.sequence import Outcome, act, module
 
+pytestmark = pytest.mark.slow  # all of it together: each starts programs
+
 INI = """\
 ; the application
 [server]
@@ -248,7 +250,6 @@ def test_line_ends_and_byte_order_mark_stay(tmp_path: Path) -> None:
     assert path.read_bytes() == b"\xef\xbb\xbf[a]\r\nb = 1\r\nc = 2\r\n"
 
 
-@pytest.mark.slow
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(b"x" * (2**20 + 1))
@@ -281,7 +282,6 @@ def test_links_in_a_circle_are_said(tmp_path: Path) -> None:
         set_in(tmp_path / "a", line="x")
 
 
-@pytest.mark.slow
 def test_nasty_names_are_names(tmp_path: Path) -> None:
     for name in ("-rf", "a b", "$(touch trace)", "it's", 'quo"te', "*", "é"):
         path = tmp_path / name

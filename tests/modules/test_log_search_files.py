@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.lab.lab import Lab
     from tests.modules.sequence import Outcome
 
+pytestmark = pytest.mark.slow  # all of it together: each starts programs
+
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
@@ -61,7 +63,6 @@ def test_utf_16_is_read_wherever_it_is_cut(limit: int, log: Path) -> None:
     assert texts(look(log, max_bytes=limit)) == whole
 
 
-@pytest.mark.slow
 def test_megabytes_are_read_whole(log: Path) -> None:
     log.write_text("".join(f"line {n:04} {'x' * 988}\n" for n in range(3000)))
     outcome = look(log, tail=5000, pattern="^line ")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.lab.lab import Lab
     from tests.modules.sequence import Outcome
 
+pytestmark = pytest.mark.slow  # all of it together: each starts programs
+
 OURS = os.getpid()
 """In names that would be found twice where tests run side by side."""
 PROGRAM = """
