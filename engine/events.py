@@ -6,9 +6,8 @@ Secret values are masked before a sink sees it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -417,29 +416,6 @@ Event = (
 
 PROGRESS = (TaskStarted, WaveEnded, Waiting)
 """Events for those who watch; the journal does not keep them."""
-
-
-class Tell(Protocol):
-    """Makes events known, in order."""
-
-    def __call__(self, *events: Event) -> None:
-        """Return when every sink has been told."""
-
-
-class Sink(Protocol):
-    """Is told every event, in order, under the run's lock."""
-
-    def tell(self, event: Event) -> None:
-        """Take note of it. The journal makes `Intent` and what ends an action durable first."""
-
-
-@runtime_checkable
-class GroupSink(Sink, Protocol):
-    """One that takes several events for less than each of them would cost."""
-
-    def tell_all(self, events: Sequence[Event]) -> None:
-        """Take note of them, in order."""
-        ...
 
 
 def encode(event: Event) -> bytes:

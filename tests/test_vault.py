@@ -94,9 +94,9 @@ def test_no_change_of_a_byte_passes() -> None:
     body = "".join(lines)
     for number in range(0, len(body), 41):
         digit = "0" if body[number] != "0" else "1"
-        refusal("\n".join([header, body[:number] + digit + body[number + 1 :]]))
+        assert refusal("\n".join([header, body[:number] + digit + body[number + 1 :]]))
     for length in range(0, len(body), 53):
-        refusal("\n".join([header, body[:length]]))
+        assert refusal("\n".join([header, body[:length]]))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.cli.screen import Screen
-    from engine.events import Event, Sink
+    from engine.events import Event
     from engine.execution.asking import Ask
     from engine.execution.assemble import Prepared
     from engine.execution.options import Options
@@ -45,9 +45,10 @@ if TYPE_CHECKING:
     from engine.journal.base import Journal, Recorder
     from engine.journal.progress import Progress
     from engine.redact import Redactor
+    from engine.sinks import Sink
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-ONE_SIGNAL = 0.2
+_ONE_SIGNAL = 0.2
 """Seconds in which the same signal counts once: a terminal and a parent may both hand it on."""
 
 
@@ -238,7 +239,7 @@ def _signals_reach(run: Run, interrupted: list[str]) -> Iterator[None]:
 
     def handle(number: int, _frame: object) -> None:
         now = time.monotonic()
-        if now - last.get(number, -math.inf) < ONE_SIGNAL:
+        if now - last.get(number, -math.inf) < _ONE_SIGNAL:
             return
         last[number] = now
         _stop(run, interrupted, signal.Signals(number).name)

@@ -69,9 +69,8 @@ class Shell:
         self._line = shells.LOGIN_LINE
         if ask:
             self._line = f"{platforms.BEFORE}{self._line}{platforms.AFTER}"
-        self._key = secrets.token_hex(_NONCE)
         self._marks = _unguessable()
-        self._marker = secrets.token_hex(_NONCE)
+        self._key, self._marker = next(self._marks), next(self._marks)
         self._woken = threading.Event()
         self._out = Framed(loop.READY, self._wake)
         self._err = Framed(b"", self._wake)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.connections.tls import http_context
 from engine.contract.extras import SILENT, from_extra
 from engine.errors import DeadlineExceeded, DialRefused, ModuleFailed
 
@@ -48,6 +47,9 @@ class PagerDuty:
         """Make a client; nothing is sent yet."""
         with from_extra("pagerduty"):
             import pagerduty
+
+        from engine.connections.tls import http_context
+
         self._target = target
         how: dict[str, Any] = {
             "verify": http_context(ca=ca),

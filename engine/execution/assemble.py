@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
     from engine.alerts import Alert, Offer
     from engine.connections.settings import Settings
-    from engine.events import Event, Sink
+    from engine.events import Event
     from engine.execution.approval import Approver
     from engine.execution.asking import Ask
     from engine.execution.checkpoints import Ticker
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from engine.language.model import Playbook, Task
     from engine.policy import Policies
     from engine.redact import Redactor
+    from engine.sinks import Sink
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 

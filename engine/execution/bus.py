@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.events import PROGRESS, GroupSink
+from engine.events import PROGRESS
+from engine.sinks import GroupSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from engine.events import Event, Sink
+    from engine.events import Event
     from engine.redact import Redactor
+    from engine.sinks import Sink
 
 _WORDS = frozenset(
     {

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PER_HOST = 8
 """Lanes of one host at a time: sshd's MaxSessions is 10 by default, and dialling needs some."""
+_SLICE = 0.25
+"""Seconds of one wait for outcomes."""
 
 
 class Fleet(Protocol):
@@ -43,10 +45,6 @@ class Fleet(Protocol):
         ...
 
 
-_SLICE = 0.25
-"""Seconds."""
-
-
 class ThreadFleet:
     """Threads of this process: so many hosts at a time, several lanes of a host side by side."""
 
@@ -64,11 +62,9 @@ class ThreadFleet:
         Raises:
             JournalError: an intent could not be recorded; nothing was sent for it.
         """
-        size = min(len(wave.lanes), max(self._forks, PER_HOST))
-        schedule: _Schedule | _Queue = _Schedule(wave.lanes, self._forks, self._stopped)
-        if _any_may_be_next(wave.lanes):
-            size = min(size, self._forks)
-            schedule = _Queue(wave.lanes, self._stopped)
+        kind = _Queue if _any_may_be_next(wave.lanes) else _Schedule
+        schedule = kind(wave.lanes, self._forks, self._stopped)
+        size = min(len(wave.lanes), schedule.threads)
         outcomes: Arrivals = SimpleQueue()
 
         def work() -> None:
@@ -149,7 +145,8 @@ def _any_may_be_next(lanes: tuple[Lane, ...]) -> bool:
 class _Queue:
     """The lanes as they come, each thread with one: no lock that all of them would wait for."""
 
-    def __init__(self, lanes: tuple[Lane, ...], stopped: threading.Event) -> None:
+    def __init__(self, lanes: tuple[Lane, ...], forks: int, stopped: threading.Event) -> None:
+        self.threads = forks
         self._waiting = deque(lanes)
         self._stopped = stopped
 
@@ -173,6 +170,7 @@ class _Schedule:
     """Which lane comes next: a new host while there is room for one, else the least busy."""
 
     def __init__(self, lanes: tuple[Lane, ...], forks: int, stopped: threading.Event) -> None:
+        self.threads = max(forks, PER_HOST)
         self._forks = forks
         self._stopped = stopped
         self._changed = threading.Condition()

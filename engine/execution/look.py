@@ -218,7 +218,7 @@ class Looker:
                 return sight
             if self._stopped.wait(DELAY if delay is None else delay):
                 return _cut_short(sight, elapsed, f"look {number} of {retries + 1}")
-        return _wrong(_sure(sight), f"not until {said(condition)} (looked {number} times)")
+        return _not_held(_sure(sight), f"not until {said(condition)} (looked {number} times)")
 
     def _within(
         self,
@@ -237,7 +237,7 @@ class Looker:
                 return sight
             if elapsed + pause > total:
                 sight = _sure(sight)
-                return _wrong(sight, f"{sight.message} (not within {total:g} s)")
+                return _not_held(sight, f"{sight.message} (not within {total:g} s)")
             if self._stopped.wait(pause):
                 return _cut_short(sight, elapsed, f"{total:g} s")
 
@@ -307,10 +307,10 @@ def _pause(every: float | None, total: float) -> float:
 def _cut_short(sight: Sight, elapsed: float, total: str) -> Sight:
     """What was seen last, when no more looks are to be taken."""
     words = [f"interrupted after {elapsed:.1f} s of {total}", sight.message]
-    return _wrong(sight, ": ".join(word for word in words if word))
+    return _not_held(sight, ": ".join(word for word in words if word))
 
 
-def _wrong(sight: Sight, message: str) -> Sight:
+def _not_held(sight: Sight, message: str) -> Sight:
     return Sight(False, message, sight.summary, {**sight.result, "msg": message})
 
 

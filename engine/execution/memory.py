@@ -50,7 +50,7 @@ class Memory:
         self._texts: dict[str, dict[str, Any]] = {}
         self._registered: dict[str, dict[str, Any]] = {}
         self._shared = {
-            "groups": {name: list(hosts) for name, hosts in plan.inventory.groups.items()},
+            "groups": plan.inventory.listed_groups,
             "hostvars": _HostVars(self),
             "env": Environment(redactor),
             "alert": alert or NOTHING,

@@ -60,7 +60,7 @@ def check_arguments(
                 known = {**plan.inventory.variables(host), **plan.playbook.text.vars}
                 data = {
                     "inventory_hostname": host,
-                    "groups": {name: list(hosts) for name, hosts in plan.inventory.groups.items()},
+                    "groups": plan.inventory.listed_groups,
                     "check_mode": False,
                     **given,
                 }

@@ -24,7 +24,7 @@ from engine.units import cut
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from engine.events import PhaseName, Tell
+    from engine.events import PhaseName
     from engine.execution.fleet import Fleet
     from engine.execution.memory import Memory
     from engine.execution.orders import Key, Mode
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.language.keywords import Phase
     from engine.language.model import Node, Task
     from engine.language.templates import Templates
+    from engine.sinks import Tell
 
 LABEL = 60
 """Characters of a loop item in its label."""

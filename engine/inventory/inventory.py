@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, Problem
@@ -46,6 +47,11 @@ class Inventory:
             for host in group.hosts:
                 self._direct[host].append(group.name)
         self._merged: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    @functools.cached_property
+    def listed_groups(self) -> dict[str, list[str]]:
+        """The groups as templates see them: in an expression a tuple is no list."""
+        return {name: list(hosts) for name, hosts in self.groups.items()}
 
     def match(self, pattern: str | Sequence[str], limit: str | None = None) -> tuple[str, ...]:
         """The hosts that a pattern names and the limit leaves, in the order of the inventory.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.cli.main import main
 from tests.alerts.payloads import alert, webhook, written
+from tests.cli.commands import quell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +46,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def match(*arguments: str) -> object:
-    with pytest.raises(SystemExit) as ended:
-        main(["match", *arguments])
-    return ended.value.code
+    return quell("match", *arguments)
 
 
 @pytest.mark.parametrize(

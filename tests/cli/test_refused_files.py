@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.cli.main import main
+from tests.cli.commands import quell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +24,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "book.yml").write_text(BOOK)
     (tmp_path / "hosts.yml").write_text(INVENTORY)
     return tmp_path
-
-
-def quell(*arguments: str) -> object:
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    return ended.value.code
 
 
 def test_a_directory_that_may_not_be_listed(

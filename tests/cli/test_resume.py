@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.cli.main import main
 from engine.journal import open_journal
+from tests.cli.commands import quell
 from tests.journal.events import RUN, ended, killed, resolved, started
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ def resume(tmp_path: Path, story: Sequence[Event], run: str = RUN) -> object:
     with open_journal(path) as journal, journal.begin(RUN) as recorder:
         for event in story:
             recorder.tell(event)
-    with pytest.raises(SystemExit) as caught:
-        main(["resume", run, "--journal", path, "--yes"])
-    return caught.value.code
+    return quell("resume", run, "--journal", path, "--yes")
 
 
 def test_what_is_over_does_not_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +52,5 @@ def test_a_playbook_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_a_journal_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["resume", "--journal", str(tmp_path / "none.db")])
-    assert caught.value.code == 1
+    assert quell("resume", "--journal", str(tmp_path / "none.db")) == 1
     assert "there is no journal" in capsys.readouterr().err

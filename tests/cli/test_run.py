@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.cli.main import main
 from engine.events import RunStarted
 from engine.journal import open_journal
+from tests.cli.commands import quell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,9 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> object:
-    with pytest.raises(SystemExit) as ended:
-        main(["run", "book.yml", "-i", "hosts.yml", *arguments])
-    return ended.value.code
+    return quell("run", "book.yml", "-i", "hosts.yml", *arguments)
 
 
 def test_the_syntax_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.cli.main import main
 from engine.events import Event, RunStarted, SeverityJudged, TaskEnded
 from engine.journal import open_journal
 from tests.alerts.payloads import alert, webhook, written
+from tests.cli.commands import quell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,9 +51,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str, command: str = "run") -> object:
-    with pytest.raises(SystemExit) as ended:
-        main([command, *arguments])
-    return ended.value.code
+    return quell(command, *arguments)
 
 
 def events() -> list[Event]:

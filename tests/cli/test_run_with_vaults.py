@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.cli.main import main
 from engine.events import RunStarted, TaskEnded
 from engine.journal import open_journal
 from engine.vault import Key, seal
+from tests.cli.commands import quell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,12 +79,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 PASSWORDS = ("--vault-password-file", "password", "--vault-id", "prod@prod-client")
-
-
-def quell(*arguments: str) -> object:
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    return ended.value.code
 
 
 def run(*arguments: str) -> object:

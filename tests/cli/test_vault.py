@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.cli.main import main
 from engine.inventory import load
 from engine.vault import Key, Vault, seal
+from tests.cli.commands import quell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +24,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def vault(*arguments: str) -> object:
-    with pytest.raises(SystemExit) as ended:
-        main(["vault", *arguments])
-    return ended.value.code
+    return quell("vault", *arguments)
 
 
 def test_a_value_goes_into_an_inventory_as_it_is_printed(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.cli.main import main
+from tests.cli.commands import quell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +29,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     inventory = "all: {vars: {ansible_connection: local}, hosts: {h1: }}"
     (tmp_path / "hosts.yml").write_text(inventory)
     return tmp_path
-
-
-def quell(*arguments: str) -> object:
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    return ended.value.code
 
 
 def run(*options: str) -> object:
