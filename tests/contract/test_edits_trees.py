@@ -244,6 +244,14 @@ def _at(tree: Any, path: list[str]) -> Any:
     return tree
 
 
+@pytest.mark.parametrize("text", ["\n", "a\n\n", "a\n\u2028"])
+def test_text_that_ends_with_an_empty_line_can_be_set_last(text: str) -> None:
+    value = [text]
+    found = set_key("a: null\n", ["b"], value, YAML)
+    assert yaml.safe_load(found) == {"a": None, "b": value}
+    assert set_key(remove_key(found, ["b"], YAML), ["b"], value, YAML) == found
+
+
 @pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(tree=_FILES, path=_PATHS, value=_TREES, flow=st.sampled_from([True, False, None]))

@@ -260,6 +260,10 @@ def _json_lines(value: Any, unit: str = "  ") -> str:
     return json.dumps(value, ensure_ascii=False, indent=unit)
 
 
+_BREAKS = frozenset("\n\x85\u2028\u2029")
+"""What ends a line in YAML."""
+
+
 def _yaml_text(value: Any, *, flow: bool) -> str:
     import yaml
 
@@ -267,7 +271,9 @@ def _yaml_text(value: Any, *, flow: bool) -> str:
         """Keeps text of several lines readable, and on one line where it must be."""
 
     def of_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        style = ('"' if flow else "|") if "\n" in text else None
+        # Of a block at the end of a file, nobody could tell its last empty lines from the file's.
+        quoted = flow or set(text[-2:]) <= _BREAKS
+        style = ('"' if quoted else "|") if "\n" in text else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
 
     Dumper.add_representer(str, of_text)
