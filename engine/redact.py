@@ -53,6 +53,11 @@ class Redactor:
             self._long = tuple(form for form in longest_first if len(form) > LONGEST_REST)
             self._pattern = _any_of(longest_first)
 
+    @property
+    def knows(self) -> bool:
+        """Whether there is any secret to mask."""
+        return self._pattern is not None
+
     def text(self, text: str) -> str:
         """The text with each secret value replaced by a mask."""
         pattern = self._pattern

@@ -11,12 +11,12 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+from msgspec import Struct
 
 import modules
 from engine.contract import Action, Checkpoint, Condition, Module, Probe, Record
@@ -38,8 +38,7 @@ _BASES: dict[type[Module], Kind] = {
 }
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True, dict=True):
     """One module, as the language and the execution need it."""
 
     name: str
@@ -71,6 +70,11 @@ class Entry:
         if self.cls.primary and not isinstance(args, Mapping):
             return {self.cls.primary: args}
         return args
+
+    @property
+    def frozen(self) -> bool:
+        """Whether one of it may serve all hosts."""
+        return self.cls.__struct_config__.frozen
 
     @cached_property
     def schema(self) -> dict[str, Any]:

@@ -17,9 +17,9 @@ import re
 import textwrap
 from binascii import Error as NotHex
 from binascii import hexlify, unhexlify
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from engine.discreet import Discreet
 from engine.errors import InputError, Problem
 from engine.redact import Redactor
 
@@ -44,12 +44,13 @@ class VaultError(Exception):
     """A value cannot be opened; why is in the message, with the place of the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Discreet, frozen=True):
     """A password and the label of what it opens first."""
 
+    hides: ClassVar[tuple[str, ...]] = ("password",)
+
     label: str
-    password: bytes = field(repr=False)
+    password: bytes
 
 
 def seal(text: str, key: Key) -> str:

@@ -77,7 +77,7 @@ class Console:
         """Show it, if it is for people."""
         if not isinstance(event, (e.ChangePredicted, *e.PROGRESS)):
             self._show_predicted()
-        self._show(event)
+        _SHOWN.dispatch(type(event))(self, event)
 
     @singledispatchmethod
     def _show(self, event: e.Event) -> None:
@@ -336,6 +336,10 @@ class Console:
     def _lines(self, lines: Sequence[str]) -> None:
         for line in lines:
             self._line(line)
+
+
+_SHOWN = Console.__dict__["_show"].dispatcher
+"""Called by its own name, a singledispatchmethod makes itself anew each time."""
 
 
 def _stays_open(event: e.TaskEnded) -> bool:

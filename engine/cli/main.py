@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import atexit
+import gc
 import sys
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from engine import __version__
 from engine.errors import BUG_EXIT_CODE, Bug, QuellError, refused_file
+from engine.later import import_msgspec, import_unread
 
 _COMMANDS = {
     "run": "Investigate, classify, predict, ask, mitigate, verify, resolve.",
@@ -26,6 +28,9 @@ _COMMANDS = {
     "demo": "Stage a small real incident on this machine and end it.",
 }
 
+_GARBAGE = 20_000
+"""Objects that are new before Python looks which of them are garbage."""
+
 
 class _Lazy(click.Group):
     """Imports a subcommand's file when it is called; its one-line help stands above."""
@@ -38,7 +43,9 @@ class _Lazy(click.Group):
         """Import it."""
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"engine.cli.{cmd_name}").command
+        import_msgspec()
+        command = import_unread(f"engine.cli.{cmd_name}").command
+        _look_for_garbage()
         assert isinstance(command, click.Command)
         return command
 
@@ -72,7 +79,21 @@ def cli() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    sys.exit(_exit_code(argv))
+    # What is imported is no garbage, and at the end the system takes back all there is at once:
+    # to look through it all takes as long as many a run.
+    gc.disable()
+    atexit.register(gc.freeze)
+    try:
+        code = _exit_code(argv)
+    finally:
+        gc.enable()
+    sys.exit(code)
+
+
+def _look_for_garbage() -> None:
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
+    gc.enable()
 
 
 def _exit_code(argv: list[str] | None) -> int:

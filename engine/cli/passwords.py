@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import ClassVar
 
 import click
 from msgspec import UNSET, structs
 
+from engine.discreet import Discreet
 from engine.errors import InputError
 from engine.language.keywords import InputText
 from engine.redact import escape
 
 
-@dataclass(frozen=True, slots=True)
-class Passwords:
+class Passwords(Discreet, frozen=True):
     """What was typed; None where nobody was asked.
 
     Args:
@@ -21,8 +21,10 @@ class Passwords:
         become: for sudo and its like.
     """
 
-    ssh: str | None = field(default=None, repr=False)
-    become: str | None = field(default=None, repr=False)
+    hides: ClassVar[tuple[str, ...]] = ("ssh", "become")
+
+    ssh: str | None = None
+    become: str | None = None
 
 
 def asked(*, ssh: bool, become: bool) -> Passwords:

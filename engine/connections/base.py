@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
+
+from engine.discreet import Discreet
 
 if TYPE_CHECKING:
     import socket
@@ -81,8 +82,7 @@ class Script(Struct, frozen=True):
     executable: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Become:
+class Become(Discreet, frozen=True):
     """As whom a command runs.
 
     Args:
@@ -91,9 +91,11 @@ class Become:
         password: for the method's prompt; never in argv, a log or the journal.
     """
 
+    hides: ClassVar[tuple[str, ...]] = ("password",)
+
     user: str = "root"
     method: BecomeMethod = "sudo"
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
 
 
 class Output(Struct, frozen=True):

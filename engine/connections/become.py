@@ -6,12 +6,12 @@ import re
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 from engine.connections.base import Become, BecomeMethod
 from engine.connections.methods import NeedsTerminal, PasswordRefused, PasswordUnanswered
 from engine.connections.timers import Timers
+from engine.discreet import Discreet
 from engine.errors import BecomeRefused, DeadlineExceeded
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 METHODS: tuple[BecomeMethod, ...] = get_args(BecomeMethod)
 
 
-@dataclass(frozen=True, slots=True)
-class BecomeSaid:
+class BecomeSaid(Discreet, frozen=True):
     """What one source says of it: a host's variables, a task, the command line.
 
     Args:
@@ -37,10 +36,12 @@ class BecomeSaid:
         password: for the method's prompt.
     """
 
+    hides: ClassVar[tuple[str, ...]] = ("password",)
+
     become: bool | None = None
     user: str | None = None
     method: BecomeMethod | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
 
 
 def settled(*sources: BecomeSaid) -> Become | None:

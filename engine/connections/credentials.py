@@ -31,7 +31,7 @@ class Credentials:
     def __init__(self) -> None:
         """Nothing is read before it is asked for."""
         self._lock = threading.Lock()
-        self._known_hosts: dict[tuple[Path, ...], KnownHosts] = {}
+        self._known_hosts: dict[str, KnownHosts] = {}
         self._identities: dict[Path, Identity] = {}
         self._certificates: dict[Path, PublicBlob | None] = {}
         self._agents: dict[str, Agent] = {}
@@ -39,10 +39,11 @@ class Credentials:
 
     def known_hosts(self, paths: tuple[Path, ...]) -> KnownHosts:
         """The keys in these files."""
+        names = "\0".join(map(str, paths))  # paths are compared part by part
         with self._lock:
-            if paths not in self._known_hosts:
-                self._known_hosts[paths] = KnownHosts(paths)
-            return self._known_hosts[paths]
+            if names not in self._known_hosts:
+                self._known_hosts[names] = KnownHosts(paths)
+            return self._known_hosts[names]
 
     def identity(self, path: Path) -> Identity:
         """The private key in a file."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from engine.connections.authentication import authenticate
+from engine.connections.direct import where
 from engine.connections.hostkeys import HostKey, Server
-from engine.connections.proxies import CommandSocket, Way, where
+from engine.connections.proxies import CommandSocket, Way
 from engine.connections.transport import Link
 from engine.errors import Unreachable
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import paramiko
 
     from engine.connections.credentials import Credentials
+    from engine.connections.direct import Dialled
     from engine.connections.proxies import Reach
     from engine.connections.settings import Settings
 
@@ -30,20 +32,26 @@ _LONGEST = 3
 """How often the pause between two attempts is doubled."""
 
 
-def connect(settings: Settings, credentials: Credentials, reach: Reach | None = None) -> Link:
+def connect(
+    settings: Settings,
+    credentials: Credentials,
+    reach: Reach | None = None,
+    dialled: Dialled | None = None,
+) -> Link:
     """Open the link of one host.
 
     Args:
         settings: the host's.
         credentials: the run's.
         reach: for the links of jump hosts; not needed by a host that has none.
+        dialled: its stream, if that is there already.
 
     Raises:
         Unreachable: why not, for a tired person; nothing was run there.
     """
     way = Way(settings, _jump(settings, reach))
-    deadline = time.monotonic() + settings.timeout
-    link = _agree(way, credentials, deadline)
+    deadline = dialled.deadline if dialled else time.monotonic() + settings.timeout
+    link = _agree(way, credentials, deadline, dialled)
     try:
         shown = link.get_remote_server_key()
         key = HostKey(shown.get_name(), shown.asbytes())
@@ -59,8 +67,7 @@ def connect(settings: Settings, credentials: Credentials, reach: Reach | None = 
 
 def server(settings: Settings) -> Server:
     """The host as known_hosts files name it."""
-    direct = settings.jump is None and not settings.proxy_command
-    return Server(settings.address, settings.port, settings.host_key_alias, direct=direct)
+    return Server(settings.address, settings.port, settings.host_key_alias, direct=settings.direct)
 
 
 def _jump(settings: Settings, reach: Reach | None) -> Link | None:
@@ -83,7 +90,7 @@ def _remaining(settings: Settings, deadline: float) -> float:
     return left
 
 
-def _agree(way: Way, credentials: Credentials, deadline: float) -> Link:
+def _agree(way: Way, credentials: Credentials, deadline: float, dialled: Dialled | None) -> Link:
     """Connect and agree on keys, again if the server hung up before it said who it is."""
     settings = way.settings
     known = credentials.known_hosts(settings.known_hosts)
@@ -91,7 +98,8 @@ def _agree(way: Way, credentials: Credentials, deadline: float) -> Link:
     attempt = 1
     before: _Failure | None = None
     while True:
-        link = Link(way.open(_remaining(settings, deadline)))
+        link = Link(dialled.stream if dialled else way.open(_remaining(settings, deadline)))
+        dialled = None
         failure = _negotiate(settings, link, kinds, deadline)
         if failure is None:
             return link

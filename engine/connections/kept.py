@@ -150,6 +150,13 @@ class Kept(Generic[T]):
             self._interruptions += 1
             self._changed.notify_all()
 
+    def rest(self) -> None:
+        """Close what is open; whoever comes next opens it anew."""
+        with self._changed:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            self._close(opened)
+
     def close(self) -> None:
         """Give it up; it is not opened again. What is being opened now is closed when it is."""
         with self._changed:

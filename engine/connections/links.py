@@ -1,4 +1,7 @@
-"""The run's connections: one a host, opened when it is first used, kept until the end."""
+"""The run's connections: one a host, opened when it is first used.
+
+It is kept until the end, or until the run says that nothing more is asked of the host.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ import threading
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import structs
 
 from engine.connections.become import Ladders
 from engine.connections.credentials import Credentials
@@ -40,6 +44,9 @@ R = TypeVar("R")
 HANDSHAKES = 32
 """How many connects may be under way at once: more overflow servers' listen queues."""
 
+RELEASES = 4
+"""How many links are closed at once while others are at work."""
+
 ENDPOINT = 6
 """How many of them to the same server: sshd begins to drop logins at ten (MaxStartups)."""
 
@@ -60,6 +67,7 @@ class Links:
         self._settings = [one for one in settings.values() if one.kind == "ssh"]
         self._jump_hosts = _jump_hosts(self._settings, self._credentials)
         self._handshakes = threading.Semaphore(HANDSHAKES)
+        self._releasing = ThreadPoolExecutor(RELEASES, "release")
         self._endpoints: defaultdict[object, threading.Semaphore] = defaultdict(
             lambda: threading.Semaphore(ENDPOINT)
         )
@@ -81,6 +89,10 @@ class Links:
             for one in (settings, *settings.way):
                 self._credentials.unlock(one, ask)
 
+    def release(self, host: str) -> None:
+        """End a host's link soon, since nothing more is asked of it; a next use connects again."""
+        self._releasing.submit(self._links[host].rest)
+
     def interrupt(self) -> None:
         """End what is under way on every host, all at once; the next use connects again."""
         with ThreadPoolExecutor(HANDSHAKES) as pool:
@@ -88,6 +100,7 @@ class Links:
 
     def close(self) -> None:
         """End all links at once."""
+        self._releasing.shutdown()
         with ThreadPoolExecutor(HANDSHAKES) as pool:
             list(pool.map(LazyConnection.close, self._links.values()))
         if self._jump_hosts is not None:
@@ -125,11 +138,14 @@ def _open(
         from engine.connections.local import LocalConnection
 
         return LocalConnection(ladders, settings.shell)
+    from engine.connections.direct import dial
+
+    dialled = dial(settings) if settings.direct else None
     from engine.connections.handshake import connect
     from engine.connections.ssh import SshConnection
 
-    link = connect(settings, credentials, reach)
-    soon = replace(settings, timeout=min(settings.timeout, _SOON))
+    link = connect(settings, credentials, reach, dialled)
+    soon = structs.replace(settings, timeout=min(settings.timeout, _SOON))
     return SshConnection(
         link,
         f"{settings.user}@{settings.address}",
@@ -239,6 +255,10 @@ class LazyConnection:
             timeout,
             lambda connection, left: connection.get(path, limit, timeout=left, become=become),
         )
+
+    def rest(self) -> None:
+        """End what is open; the next use opens it again."""
+        self._kept.rest()
 
     def interrupt(self) -> None:
         """As in `Connection`."""

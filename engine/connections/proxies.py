@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from engine.connections import quicksocket
+from engine.connections import direct
+from engine.connections.direct import where
 from engine.connections.kept import Kept
 from engine.connections.living import LinkDown, OpenTimeout
 from engine.connections.transport import Link, OpenRefused
@@ -34,11 +35,6 @@ Reach = Callable[["Settings"], Link]
 _PROHIBITED = 1
 _GRACE = 1.0
 """Seconds that a proxy's command has to end: by itself when its input does, then by a signal."""
-
-
-def where(settings: Settings) -> str:
-    """The host as messages name it."""
-    return f"{settings.address} port {settings.port}"
 
 
 class Way(Struct, frozen=True):
@@ -62,7 +58,7 @@ class Way(Struct, frozen=True):
             return _command(self.settings)
         if self.jump is not None:
             return self._through(self.jump, timeout)
-        return _directly(self.settings, timeout)
+        return direct.stream(self.settings, timeout)
 
     def _through(self, jump: Link, timeout: float) -> paramiko.Channel:
         settings = self.settings
@@ -85,27 +81,6 @@ class Way(Struct, frozen=True):
             raise Unreachable(
                 f"{where(settings)}: the connection of jump host {name} broke"
             ) from error
-
-
-def _directly(settings: Settings, timeout: float) -> quicksocket.QuickSocket:
-    try:
-        return quicksocket.connect(settings.address, settings.port, timeout)
-    except TimeoutError as error:
-        raise Unreachable(
-            f"{where(settings)}: no answer within {settings.timeout:g} s "
-            f"(host down, or a firewall drops it)"
-        ) from error
-    except ConnectionRefusedError as error:
-        raise Unreachable(
-            f"{where(settings)}: connection refused (is sshd running, and on that port?)"
-        ) from error
-    except socket.gaierror as error:
-        raise Unreachable(
-            f"the name {settings.address!r} cannot be resolved: {error.strerror}"
-        ) from error
-    except (OSError, UnicodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
-        raise Unreachable(f"{where(settings)}: {said}") from error
 
 
 class CommandSocket(socket.socket):

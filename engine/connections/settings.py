@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from engine.connections.become import BecomeSaid
 from engine.connections.jumps import hops
 from engine.connections.ssh_config import SshConfigs
 from engine.connections.ssh_options import STRICTER, Options, refused
-from engine.connections.ssh_tokens import Tokens, hostname
+from engine.connections.ssh_tokens import Tokens, at_home, hostname
 from engine.connections.variables import Kind, Variables, is_name
+from engine.discreet import Discreet
 from engine.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from engine.connections.base import ShellType
 
@@ -35,8 +35,7 @@ _USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 _GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Discreet, frozen=True):
     """What the command line says, for hosts whose variables don't: `-u`, `-k`, `-T`….
 
     Args:
@@ -46,14 +45,15 @@ class Defaults:
         timeout: seconds for the whole of a connect; None for what ssh_config says.
     """
 
+    hides: ClassVar[tuple[str, ...]] = ("password",)
+
     user: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     private_key: Path | None = None
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Discreet, frozen=True):
     """One host's.
 
     Args:
@@ -80,13 +80,15 @@ class Settings:
         remarks: what was said and is not obeyed, for the person.
     """
 
+    hides: ClassVar[tuple[str, ...]] = ("password",)
+
     name: str
     kind: Kind = "ssh"
     shell: ShellType | None = None
     address: str = ""
     port: int = 22
     user: str = ""
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     private_keys: tuple[Path, ...] = ()
     certificates: tuple[Path, ...] = ()
     identities_only: bool = False
@@ -100,6 +102,11 @@ class Settings:
     proxy_command: str = ""
     become: BecomeSaid = field(default_factory=BecomeSaid)
     remarks: tuple[str, ...] = ()
+
+    @property
+    def direct(self) -> bool:
+        """Whether its SSH server is reached with nothing between."""
+        return self.jump is None and not self.proxy_command
 
     @property
     def way(self) -> tuple[Settings, ...]:
@@ -147,7 +154,7 @@ class Settings:
         except InputError as error:
             raise InputError(*(_of_host(host, problem) for problem in error.problems)) from None
         password = password or defaults.password
-        return dataclasses.replace(found, shell=shell, password=password, become=become)
+        return structs.replace(found, shell=shell, password=password, become=become)
 
 
 def _of_host(host: str, problem: Problem) -> Problem:
@@ -277,7 +284,7 @@ def _known_hosts(options: Options, tokens: Tokens) -> tuple[Path, ...]:
         if said:
             found += [tokens.path(structs.replace(said, words=(word,))) for word in said.words]
         elif not options.has(keyword):
-            found += [Path(text).expanduser() for text in usual]
+            found += [at_home(text) for text in usual]
     return tuple(found)
 
 

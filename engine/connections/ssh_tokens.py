@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import socket
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,9 +80,13 @@ class Tokens(Struct, frozen=True):
         Raises:
             InputError: a token or variable that is not known.
         """
-        text = re.sub(r"\$\{([^}]*)\}", lambda m: _variable(m[1], said.where), said.text)
+        text = said.text
+        if "$" in text:
+            text = re.sub(r"\$\{([^}]*)\}", lambda m: _variable(m[1], said.where), text)
+        if "%" in text:
+            text = _fill(text, said.where, self._table())
         try:
-            return Path(_fill(text, said.where, self._table())).expanduser()
+            return at_home(text)
         except RuntimeError as error:
             raise InputError(Problem(f"{said.where}: {said.text}: {error}")) from None
 
@@ -105,6 +109,21 @@ class Tokens(Struct, frozen=True):
     def _digest(self) -> str:
         text = f"{socket.gethostname()}{self.address}{self.port}{self.user}"
         return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def at_home(text: str) -> Path:
+    """A path with its `~` filled in.
+
+    Raises:
+        RuntimeError: there is no such account, or it has no home.
+    """
+    return _at_home(text, os.environ.get("HOME"))
+
+
+@cache
+def _at_home(text: str, home: str | None) -> Path:
+    del home  # which it depends on
+    return Path(text).expanduser()
 
 
 def hostname(options: Options, host: str) -> str:

@@ -153,13 +153,13 @@ class Looker:
             result = registered(error.found, "failed", message=error.message)
             return Sight(False, error.message, "", result, error)
         summary = module.summary(seen)
-        plain = registered(to_plain(seen), "ok")
+        plain = to_plain(seen)
         try:
-            wrong = self._wrong(task, module, seen, scope, plain)
+            wrong = self._wrong(task, module, seen, scope, registered(plain, "ok"))
         except HostError as error:
-            result = registered(to_plain(seen), "failed", message=error.message)
+            result = registered(plain, "failed", message=error.message)
             return Sight(False, error.message, summary, result, error)
-        result = registered(to_plain(seen), "ok", message=wrong, finding=bool(wrong))
+        result = registered(plain, "ok", message=wrong, finding=bool(wrong))
         return Sight(not wrong, wrong, summary, result)
 
     def _wrong(

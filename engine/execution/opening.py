@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-import platform
+import socket
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -64,7 +64,7 @@ def opening_of(
     if resumption is not None:
         return RunResumed(
             user=getpass.getuser(),
-            controller=platform.node(),
+            controller=socket.gethostname(),
             options=options,
             files=files,
             tasks=tasks,
@@ -78,7 +78,7 @@ def opening_of(
         path=prepared.options.playbook,
         digest=prepared.playbook.digest,
         user=getpass.getuser(),
-        controller=platform.node(),
+        controller=socket.gethostname(),
         version=__version__,
         check=prepared.options.check,
         hosts=list(prepared.plan.hosts),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -111,15 +110,16 @@ def _nesting(text: str) -> int:
     return deepest
 
 
-@dataclass(slots=True)
 class _Reader:
     """Builds values from parser events: bounds are checked before anything is built."""
 
-    text: Text
-    problems: list[Problem] = field(default_factory=list)
-    anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
-    nodes: int = 0
-    loader: Any = field(init=False)
+    loader: Any
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.problems: list[Problem] = []
+        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.nodes = 0
 
     def document(self) -> Any:
         try:

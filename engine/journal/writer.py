@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-import platform
+import socket
 from functools import cache
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class Writer(Struct, frozen=True):
 
 def this_process() -> Writer:
     """The process that we are."""
-    return Writer(getpass.getuser(), platform.node(), os.getpid(), _machine())
+    return Writer(getpass.getuser(), socket.gethostname(), os.getpid(), _machine())
 
 
 @cache

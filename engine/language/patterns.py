@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import re2
-
 
 def compiled(pattern: str) -> Any:
     """The compiled pattern.
@@ -13,6 +11,8 @@ def compiled(pattern: str) -> Any:
     Raises:
         ValueError: RE2 does not take it; why is in the message.
     """
+    import re2
+
     options = re2.Options()
     options.log_errors = False
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -51,7 +50,6 @@ _FAILURES = (
 """What an expression over foreign values can end in."""
 
 
-@dataclass(frozen=True)
 class Scope(Mapping[str, Any]):
     """The names that templates on one host see, as a mapping: `hostvars` may hold scopes too.
 
@@ -59,13 +57,25 @@ class Scope(Mapping[str, Any]):
         data: values; they win, and nothing in them is ever rendered.
         texts: variables of the inventory and the playbook: templates, rendered when first used.
         templates: what renders them.
+        rendered: variables that were rendered already.
+        chain: those that are being rendered.
     """
 
-    data: Mapping[str, Any]
-    texts: Mapping[str, Any]
-    templates: Templates
-    _rendered: dict[str, Any] = field(default_factory=dict, repr=False)
-    _chain: tuple[str, ...] = ()
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        texts: Mapping[str, Any],
+        templates: Templates,
+        *,
+        rendered: dict[str, Any] | None = None,
+        chain: tuple[str, ...] = (),
+    ) -> None:
+        """Render nothing yet."""
+        self.data = data
+        self.texts = texts
+        self.templates = templates
+        self._rendered = {} if rendered is None else rendered
+        self._chain = chain
 
     def __getitem__(self, name: str) -> Any:
         """The value of a name.
@@ -95,7 +105,8 @@ class Scope(Mapping[str, Any]):
             raise HostError(f"variables refer to one another: {' → '.join((*self._chain, name))}")
         if len(self._chain) == MAX_CHAIN:
             raise HostError(f"more than {MAX_CHAIN} variables refer to one another in a row")
-        within = Scope(self.data, self.texts, self.templates, self._rendered, (*self._chain, name))
+        chain = (*self._chain, name)
+        within = Scope(self.data, self.texts, self.templates, rendered=self._rendered, chain=chain)
         return self.templates.render(text, within)
 
 
@@ -120,6 +131,7 @@ class Templates:
         if vault is not None:
             self._reader.sandbox.vault = vault
         self._compiled: dict[tuple[bool, str], _Compiled] = {}
+        self._constant: dict[int, tuple[Mapping[str, Any], Module | None]] = {}
         self._lock = threading.Lock()
 
     def render(self, value: Any, scope: Mapping[str, Any]) -> Any:
@@ -190,6 +202,9 @@ class Templates:
         Raises:
             HostError: an argument cannot be rendered, or came to what the module does not take.
         """
+        known, module = self._constant.get(id(args), (None, None))
+        if known is args and module is not None:
+            return module
         conditions = _expressions(entry)
         rendered = {
             name: self._conditions(value, scope)
@@ -199,9 +214,13 @@ class Templates:
         }
         rendered = fitted(rendered, entry.schema, entry.schema.get("$defs", {}))
         try:
-            return entry.convert(rendered)
+            module = entry.convert(rendered)
         except msgspec.ValidationError as error:
             raise HostError(wrong_argument(entry, rendered, error)) from None
+        if known is not args:  # and so are they for every host, if nothing in them is a template
+            constant = entry.frozen and conditions.isdisjoint(args) and _has_no_template(args)
+            self._constant[id(args)] = (args, module if constant else None)
+        return module
 
     def _conditions(self, value: Any, scope: Mapping[str, Any]) -> Any:
         if isinstance(value, list):
@@ -248,6 +267,14 @@ class Templates:
             raise HostError(f"cannot read {_brief(text)}: {error}") from None
         except (*_FAILURES, SyntaxError) as error:
             raise HostError(f"cannot compile {_brief(text)}: {error}") from None
+
+
+def _has_no_template(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_has_no_template, value.values()))
+    if isinstance(value, list):
+        return all(map(_has_no_template, value))
+    return not (isinstance(value, str) and is_template(value))
 
 
 def _brief(text: str) -> str:

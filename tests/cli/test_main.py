@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
@@ -41,6 +42,20 @@ def test_the_version_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert done.stdout.splitlines()[-1] == b"[]"
+
+
+def test_a_command_looks_for_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A run may go on for hours; starting up and leaving are not worth the search.
+    found: list[bool] = []
+
+    @click.command()
+    def command() -> None:
+        found.append(gc.isenabled())
+
+    monkeypatch.setattr("engine.cli.runs.command", command)
+    assert code("runs") == 0
+    assert code("--version") == 0
+    assert (found, gc.isenabled()) == ([True], True)
 
 
 def test_every_command_is_listed_and_helps(capsys: pytest.CaptureFixture[str]) -> None:

@@ -171,3 +171,16 @@ def test_a_fault_of_ours_is_raised_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError, match="a bug"):
         door.kept.get()
     assert door.kept.get() is door.opened[0]
+
+
+def test_what_rests_is_closed_and_opened_anew_for_whoever_comes_next() -> None:
+    door = Door()
+    door.kept.rest()
+    assert door.attempts == 0
+    first = door.kept.get()
+    door.kept.rest()
+    assert (first.closed, door.kept.opened) == (True, None)
+    second = door.kept.get()
+    assert (second is first, second.closed, door.attempts) == (False, False, 2)
+    door.kept.close()
+    assert second.closed

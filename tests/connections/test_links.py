@@ -15,6 +15,7 @@ from engine.connections.links import LazyConnection, Links
 from engine.connections.local import LocalConnection
 from engine.connections.settings import Settings
 from engine.errors import Unreachable
+from tests.connections.helpers import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,3 +169,40 @@ def test_looking_up_imports_no_ssh() -> None:
         "sys.exit(any(m in sys.modules for m in ('paramiko', 'docker', 'httpx', 'psycopg')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_server_is_dialled_before_ssh_is_imported() -> None:
+    # It makes its part ready while we import ours.
+    code = """if True:
+        import os, select, socket, sys
+        from engine.connections.links import Links
+        from engine.connections.settings import Settings
+
+        server = socket.create_server(("127.0.0.1", 0))
+
+        class Watch:
+            def find_spec(self, name, path=None, target=None):
+                if name == "paramiko":
+                    os.write(1, b"dialled" if select.select([server], [], [], 0)[0] else b"not")
+                    os._exit(0)
+
+        sys.meta_path.insert(0, Watch())
+        port = server.getsockname()[1]
+        print(Links({"a": Settings("a", address="127.0.0.1", port=port)}).get("a").platform)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "dialled", done.stderr
+
+
+def test_a_host_that_is_released_loses_its_link_and_gets_another_if_need_be() -> None:
+    links = Links({"here": Settings("here", kind="local")})
+    connection = links.get("here")
+    assert connection.run(TRUE, timeout=10).status == 0
+    opened = connection._kept.opened  # type: ignore[attr-defined]
+    assert opened is not None
+    links.release("here")
+    assert eventually(lambda: connection._kept.opened is None)  # type: ignore[attr-defined]
+    assert connection.run(TRUE, timeout=10).status == 0
+    links.close()
+    with pytest.raises(Unreachable):
+        connection.run(TRUE, timeout=10)

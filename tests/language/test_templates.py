@@ -297,6 +297,21 @@ def test_arguments_are_rendered_and_typed() -> None:
     assert (module.url, module.port, module.max_time) == ("http://one two", 8080, "8080s")  # type: ignore[attr-defined]
 
 
+def test_only_arguments_without_a_template_are_the_same_for_every_host() -> None:
+    templates, modules = Templates(), registry()
+
+    def both(name: str, args: dict[str, Any]) -> tuple[Any, Any]:
+        first = templates.arguments(modules[name], args, {"here": "a"})
+        return first, templates.arguments(modules[name], args, {"here": "b"})
+
+    first, second = both("sh", {"script": "echo", "args": ["-v"]})
+    assert first is second
+    first, second = both("sh", {"script": "echo", "args": ["{{ here }}"]})
+    assert (first.args, second.args) == (("a",), ("b",))
+    first, second = both("check", {"that": ["here == 'a'"]})
+    assert [first.that[0].holds, second.that[0].holds] == [True, False]
+
+
 def test_a_number_becomes_text_where_text_is_taken() -> None:
     args = {"script": "{{ port }}", "args": ["{{ port }}", "{{ flag }}", "-v"]}
     module = Templates().arguments(registry()["sh"], args, scope())
