@@ -259,7 +259,7 @@ def assemble(
     )
     fleet = ThreadFleet(worker.perform, options.forks)
     past = past_of(progress) if progress else Past()
-    stage = Stage(plan, memory, fleet, templates, bus.tell, past)
+    stage = Stage(plan, memory, fleet, templates, bus.tell, past, links.release)
     halt = Halt(
         partial(_all, fleet.cancel, worker.stop), partial(_all, fleet.revive, worker.revive)
     )
@@ -275,7 +275,7 @@ def assemble(
         bus.tell,
     )
     budget = Budget(prepared.playbook.text.max_fail, len(plan.hosts_of("mitigate")))
-    walk = Walk(stage, changes, halt, budget, bus.tell, stepper or _always)
+    walk = Walk(stage, changes, halt, budget, bus.tell, stepper)
     judging = Judging(stage, templates, prepared.policies.clock, bus.tell)
     phases = Phases(stage, changes, walk, checkpoints, halt, bus.tell, course, judging.taken)
     run = Run(run_id, stage, phases, judging, halt, bus.tell, course=course)
@@ -283,10 +283,6 @@ def assemble(
     if options.break_glass:
         opening.append(GlassBroken(by=getpass.getuser(), reason=options.break_glass))
     return Assembled(run, links, opening, bus.tell)
-
-
-def _always(_task: Task, _hosts: int) -> bool:
-    return True
 
 
 def _all(*calls: Callable[[], None]) -> None:

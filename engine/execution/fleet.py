@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
+from engine.execution.schedule import Schedule
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from engine.execution.orders import Order, Outcome, Wave
-    from engine.language.model import Task
+    from engine.execution.orders import Lane, Order, Outcome, Wave
 
-    Lane = tuple[Order, ...]
-    Arrivals = SimpleQueue[Outcome | Exception | None]
-    """None says that a thread has ended."""
+    Arrival = tuple[Outcome | Exception | None, Lane | None]
+    """What came, and the lane that ended with it."""
+    Arrivals = SimpleQueue[Arrival]
 
-PER_HOST = 8
-"""Lanes of one host at a time: sshd's MaxSessions is 10 by default, and dialling needs some."""
+    Heed = Callable[[list[Outcome]], Iterable[Lane]]
+
 _SLICE = 0.25
 """Seconds of one wait for outcomes."""
 
@@ -28,11 +27,16 @@ _SLICE = 0.25
 class Fleet(Protocol):
     """Runs waves somewhere."""
 
-    def run(self, wave: Wave) -> Iterator[list[Outcome]]:
+    def run(self, wave: Wave, heed: Heed | None = None) -> Iterator[list[Outcome]]:
         """Perform every order of the wave; yield outcomes in the order they arrive.
 
         What has arrived meanwhile comes together. After `cancel` no further order is begun; what
         was begun is still yielded.
+
+        Args:
+            wave: what can begin.
+            heed: is given outcomes first, and returns the lanes that they have made possible. With
+                it, what can begin now has begun when they are yielded; without it, nothing has.
         """
         ...
 
@@ -46,54 +50,74 @@ class Fleet(Protocol):
 
 
 class ThreadFleet:
-    """Threads of this process: so many hosts at a time, several lanes of a host side by side."""
+    """Threads of this process; the caller's own says which of the lanes comes next."""
 
     def __init__(self, perform: Callable[[Order], Outcome], forks: int) -> None:
         """Work with this function on at most `forks` hosts at a time."""
         self._perform = perform
         self._forks = forks
         self._stopped = threading.Event()
-        # A thread takes longer to start than to run a command: they stay from wave to wave.
-        self._threads = ThreadPoolExecutor(max(forks, PER_HOST), "fleet")
+        # A thread takes longer to start than to run a command: they stay from wave to wave. An
+        # executor would make a future of each lane, and lock and wake more than its queue does.
+        self._begun: SimpleQueue[tuple[Lane, Arrivals]] = SimpleQueue()
+        self._threads = 0
 
-    def run(self, wave: Wave) -> Iterator[list[Outcome]]:
+    def run(self, wave: Wave, heed: Heed | None = None) -> Iterator[list[Outcome]]:
         """As the seam says.
 
         Raises:
             JournalError: an intent could not be recorded; nothing was sent for it.
         """
-        kind = _Queue if _any_may_be_next(wave.lanes) else _Schedule
-        schedule = kind(wave.lanes, self._forks, self._stopped)
-        size = min(len(wave.lanes), schedule.threads)
-        outcomes: Arrivals = SimpleQueue()
-
-        def work() -> None:
-            try:
-                while lane := schedule.take():
-                    self._walk(lane, outcomes)
-                    schedule.done(lane)
-            except Exception as error:  # noqa: BLE001  # crosses to the run's thread, is raised there
-                self.cancel()
-                schedule.wake()
-                outcomes.put(error)
-            finally:
-                outcomes.put(None)
-
-        working = [self._threads.submit(work) for _ in range(size)]
+        schedule = Schedule(self._forks)
+        schedule.add(wave.lanes)
+        arrivals: Arrivals = SimpleQueue()
+        errors: list[Exception] = []
         try:
-            yield from _until_all_ended(outcomes, size)
+            while self._begin(schedule, arrivals):
+                arrived = [*_arrived(arrivals, schedule, errors)]
+                if not arrived:
+                    continue
+                if heed:
+                    schedule.add(heed(arrived))
+                    self._begin(schedule, arrivals)
+                yield arrived
         finally:
-            wait(working)
+            while schedule.under_way:
+                list(_arrived(arrivals, schedule, errors))
+        if errors:
+            raise errors[0]
 
-    def _walk(self, lane: Lane, outcomes: Arrivals) -> None:
-        for order in lane:
-            if self._stopped.is_set():
-                return
-            outcome = self._perform(order)
-            outcomes.put(outcome)
-            acts = order.task.kind == "action"
-            if outcome.asks or (acts and outcome.failed and not order.task.text.ignore_errors):
-                return
+    def _begin(self, schedule: Schedule, arrivals: Arrivals) -> int:
+        """Give the threads what may begin now; how many lanes are under way then."""
+        if not self._stopped.is_set():
+            for lane in schedule.next():
+                self._begun.put((lane, arrivals))
+                if self._threads < schedule.under_way:
+                    self._threads += 1
+                    name = f"fleet_{self._threads}"
+                    threading.Thread(target=self._work, name=name, daemon=True).start()
+        return schedule.under_way
+
+    def _work(self) -> None:
+        while True:
+            self._walk(*self._begun.get())
+
+    def _walk(self, lane: Lane, arrivals: Arrivals) -> None:
+        last: Outcome | Exception | None = None
+        try:
+            for order in lane:
+                if self._stopped.is_set():
+                    break
+                if last is not None:
+                    arrivals.put((last, None))
+                last = outcome = self._perform(order)
+                acts = order.task.kind == "action"
+                if outcome.asks or (acts and outcome.failed and not order.task.text.ignore_errors):
+                    break
+        except Exception as error:  # noqa: BLE001  # crosses to the run's thread, is raised there
+            self.cancel()
+            last = error
+        arrivals.put((last, lane))
 
     def cancel(self) -> None:
         """As the seam says."""
@@ -104,136 +128,22 @@ class ThreadFleet:
         self._stopped.clear()
 
 
-def _until_all_ended(outcomes: Arrivals, threads: int) -> Iterator[list[Outcome]]:
-    first_error: Exception | None = None
-    while threads:
-        arrived: list[Outcome] = []
-        for got in _those_there(outcomes):
-            if got is None:
-                threads -= 1
-            elif isinstance(got, Exception):
-                first_error = first_error or got
-            else:
-                arrived.append(got)
-        if arrived:
-            yield arrived
-    if first_error is not None:
-        raise first_error
-
-
-def _those_there(outcomes: Arrivals) -> Iterator[Outcome | Exception | None]:
-    """The next, waiting for it, and whatever is there by then."""
-    yield _next(outcomes)
+def _arrived(arrivals: Arrivals, schedule: Schedule, errors: list[Exception]) -> Iterator[Outcome]:
+    """What came, waiting for the first of it."""
+    got, lane = _next(arrivals)
     with suppress(Empty):
         while True:
-            yield outcomes.get_nowait()
+            if lane is not None:
+                schedule.done(lane)
+            if isinstance(got, Exception):
+                errors.append(got)
+            elif got is not None:
+                yield got
+            got, lane = arrivals.get_nowait()
 
 
-def _next(outcomes: Arrivals) -> Outcome | Exception | None:
+def _next(arrivals: Arrivals) -> Arrival:
     """Waits in slices: a signal that comes as a wait begins is heard at the end of it only."""
     while True:
         with suppress(Empty):
-            return outcomes.get(timeout=_SLICE)
-
-
-def _any_may_be_next(lanes: tuple[Lane, ...]) -> bool:
-    """Whether a thread may take whichever lane comes: one of each host, and none is throttled."""
-    throttled = any(lane[0].task.text.throttle is not None for lane in lanes)
-    return not throttled and len({lane[0].host for lane in lanes}) == len(lanes)
-
-
-class _Queue:
-    """The lanes as they come, each thread with one: no lock that all of them would wait for."""
-
-    def __init__(self, lanes: tuple[Lane, ...], forks: int, stopped: threading.Event) -> None:
-        self.threads = forks
-        self._waiting = deque(lanes)
-        self._stopped = stopped
-
-    def take(self) -> Lane | None:
-        """The next lane; None when there is none any more."""
-        if self._stopped.is_set():
-            return None
-        try:
-            return self._waiting.popleft()
-        except IndexError:
-            return None
-
-    def done(self, lane: Lane) -> None:
-        """A lane ended; nobody waits for that."""
-
-    def wake(self) -> None:
-        """Nobody waits."""
-
-
-class _Schedule:
-    """Which lane comes next: a new host while there is room for one, else the least busy."""
-
-    def __init__(self, lanes: tuple[Lane, ...], forks: int, stopped: threading.Event) -> None:
-        self.threads = max(forks, PER_HOST)
-        self._forks = forks
-        self._stopped = stopped
-        self._changed = threading.Condition()
-        self._waiting: dict[str, deque[Lane]] = {}
-        for lane in lanes:
-            self._waiting.setdefault(lane[0].host, deque()).append(lane)
-        self._new = deque(self._waiting)
-        self._running: Counter[str] = Counter()
-        self._of_task: Counter[str] = Counter()
-
-    def take(self) -> Lane | None:
-        """The next lane, waiting until one may begin; None when there is none any more."""
-        with self._changed:
-            while self._waiting and not self._stopped.is_set():
-                found = self._next()
-                if found is not None:
-                    return self._begin(*found)
-                self._changed.wait()
-            return None
-
-    def _next(self) -> tuple[str, int] | None:
-        """The host whose turn it is, and which of its lanes; None if there is none now."""
-        if len(+self._running) < self._forks:
-            for _ in range(len(self._new)):
-                host = self._new.popleft()
-                if (number := self._ready(host)) is not None:
-                    return host, number
-                self._new.append(host)  # its tasks are held back by their throttle
-        busy = [h for h, n in self._running.items() if 0 < n < PER_HOST and h in self._waiting]
-        for host in sorted(busy, key=self._running.__getitem__):
-            if (number := self._ready(host)) is not None:
-                return host, number
-        return None
-
-    def _ready(self, host: str) -> int | None:
-        """Which lane of a host may begin, as to the throttle of its task."""
-        lanes = self._waiting[host]
-        return next((n for n, lane in enumerate(lanes) if self._may_begin(lane[0].task)), None)
-
-    def _may_begin(self, task: Task) -> bool:
-        return task.text.throttle is None or self._of_task[task.id] < task.text.throttle
-
-    def _begin(self, host: str, number: int) -> Lane:
-        lanes = self._waiting[host]
-        lane = lanes[number]
-        del lanes[number]
-        if not lanes:
-            del self._waiting[host]
-        self._running[host] += 1
-        self._of_task[lane[0].task.id] += 1
-        return lane
-
-    def done(self, lane: Lane) -> None:
-        """A lane ended: its host may take another, or make room for a new one."""
-        host = lane[0].host
-        with self._changed:
-            self._running[host] -= 1
-            self._of_task[lane[0].task.id] -= 1
-            if not self._running[host] and host in self._waiting:
-                self._new.appendleft(host)
-            self._changed.notify_all()
-
-    def wake(self) -> None:
-        """Something else changed that those who wait should look at."""
-        with self._changed:
-            self._changed.notify_all()
+            return arrivals.get(timeout=_SLICE)

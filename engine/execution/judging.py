@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.errors import HostError
 from engine.events import Acknowledged, DeadlineMissed, PhaseStarted, SeverityJudged, now
 from engine.execution.severity import acknowledge_by, judge
-from engine.execution.waves import defines, waves
+from engine.execution.waves import defines, stretches, waves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,8 +69,8 @@ class Judging:
         rules = self._stage.plan.playbook.severity
         if not rules or "investigate" not in self._stage.plan.phases:
             return
-        for wave in waves(self._evidence(rules)):
-            self._stage.run_again(wave)
+        for together in stretches(waves(self._evidence(rules))):
+            self._stage.run_again(together)
         self._say(self._judged(rules), None, before=self._level or "none")
 
     def _evidence(self, rules: Sequence[Rule]) -> list[Task]:

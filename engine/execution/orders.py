@@ -103,10 +103,11 @@ class Outcome(Struct, frozen=True):
         return self.status in FAILURES
 
 
+Lane = tuple[Order, ...]
+"""Orders of one host that run one after the other; actions end at their first failure."""
+
+
 class Wave(Struct, frozen=True):
-    """Orders that may run together: a lane's orders run one after the other, lanes side by side.
+    """Lanes that may run side by side."""
 
-    A lane belongs to one host and ends at its first failure.
-    """
-
-    lanes: tuple[tuple[Order, ...], ...]
+    lanes: tuple[Lane, ...]

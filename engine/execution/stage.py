@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from engine.contract import seconds
 from engine.errors import HostError
 from engine.events import EVIDENCE_PHASES, TaskEnded, WaveEnded
+from engine.execution.march import March
 from engine.execution.naming import name_of, said
 from engine.execution.orders import Order, Outcome, Wave
 from engine.execution.results import NO_LOG, hidden, names_of_result, registered
@@ -22,12 +23,13 @@ from engine.nearest import did_you_mean
 from engine.units import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from engine.events import PhaseName
-    from engine.execution.fleet import Fleet
+    from engine.events import Event, PhaseName
+    from engine.execution.fleet import Fleet, Heed
+    from engine.execution.march import Expand
     from engine.execution.memory import Memory
-    from engine.execution.orders import Key, Mode
+    from engine.execution.orders import Key, Lane, Mode
     from engine.execution.past import Past
     from engine.execution.plan import Plan
     from engine.language.keywords import Phase
@@ -62,6 +64,7 @@ class Stage:
         templates: Templates,
         tell: Tell,
         past: Past,
+        release: Callable[[str], None],
     ) -> None:
         """Work for one run.
 
@@ -72,6 +75,7 @@ class Stage:
             templates: evaluates `when` and `loop`.
             tell: makes events known.
             past: what came before, of a run that was resumed.
+            release: is told of hosts that nothing more is asked of, while others still work.
         """
         self.plan = plan
         self.memory = memory
@@ -79,6 +83,7 @@ class Stage:
         self.templates = templates
         self._tell = tell
         self.past = past
+        self._release = release
         self._early: dict[Key, Outcome] = {}
         self._positions = {task_id: number for number, task_id in enumerate(plan.grid)}
 
@@ -97,40 +102,107 @@ class Stage:
             hosts: that take part; None for all.
             extras: by host, for tasks that belong to another's outcome.
         """
-        lanes: list[list[Order]] = []
-        ended: list[Outcome] = []
-        for task, host in self.cells(tasks, hosts):
-            extra = (extras or {}).get(host)
-            orders, settled = self.expand(
-                phase, task, host, "probe" if _reads(task) else "apply", extra
-            )
-            ended += settled
-            # A loop's items run side by side: they are probes, or records that may be repeated.
-            lanes += [orders] if task.text.loop_control.pause else [[order] for order in orders]
-        return self._finished(lanes, ended)
 
-    def run_again(self, tasks: Sequence[Task]) -> None:
-        """Look once more at what these tasks of the investigation look at: fresh evidence.
+        def expand(task: Task, host: str) -> tuple[list[Lane], list[Outcome]]:
+            mode: Mode = "probe" if task.kind == "probe" else "apply"
+            extra = (extras or {}).get(host)
+            orders, settled = self.expand(phase, task, host, mode, extra)
+            return self._lanes(task, orders), settled
+
+        return self._marched([tasks], hosts, expand)
+
+    def run_through(
+        self,
+        phase: Phase,
+        waves: Sequence[Sequence[Task]],
+        hosts: Collection[str],
+        goes_on: Callable[[], bool],
+    ) -> list[Outcome]:
+        """Run waves of probes to their end, where no host waits for another.
+
+        Args:
+            phase: that they belong to.
+            waves: each of what can run together.
+            hosts: that take part.
+            goes_on: whether a host's next wave may begin.
+        """
+
+        def expand(task: Task, host: str) -> tuple[list[Lane], list[Outcome]]:
+            if not goes_on():
+                return [], []
+            orders, settled = self.expand(phase, task, host, "probe")
+            return self._lanes(task, orders), settled
+
+        return self._marched(waves, hosts, expand)
+
+    def run_again(self, waves: Sequence[Sequence[Task]]) -> None:
+        """Look once more at what these waves of the investigation look at: fresh evidence.
 
         In the journal each is another task, `severity.investigate.2`.
         """
-        lanes: list[list[Order]] = []
-        ended: list[Outcome] = []
-        for task, host in self.cells(tasks):
+
+        def expand(task: Task, host: str) -> tuple[list[Lane], list[Outcome]]:
             again = structs.replace(task, id=f"severity.{task.id}")
             orders, settled = self.expand("severity", again, host, "probe")
-            ended += settled
-            lanes += [[order] for order in orders]
-        self._finished(lanes, ended)
+            return self._lanes(task, orders), settled
 
-    def _finished(self, lanes: Iterable[Sequence[Order]], settled: list[Outcome]) -> list[Outcome]:
-        """What lanes came to, after what was settled without them; all of it is remembered."""
-        ended = [*settled]
-        for outcomes in self.dispatch(lanes):
+        self._marched(waves, None, expand)
+
+    @staticmethod
+    def _lanes(task: Task, orders: list[Order]) -> list[Lane]:
+        """A loop's items run side by side: they are probes, or records that may be repeated."""
+        if task.text.loop_control.pause:
+            return [tuple(orders)] if orders else []
+        return [(order,) for order in orders]
+
+    def _marched(
+        self, waves: Sequence[Sequence[Task]], hosts: Collection[str] | None, expand: Expand
+    ) -> list[Outcome]:
+        """What waves came to; all of it is told and remembered."""
+        ended: list[Outcome] = []
+
+        def remember(outcomes: list[Outcome]) -> None:
+            ended.extend(outcomes)
+            self._register(outcomes)
+
+        cells = [self.cells(wave, hosts) for wave in waves]
+        through = self._release if self._is_all(waves) else lambda _: None
+        march = March(cells, expand, remember, self._over, through)
+
+        def heed(outcomes: list[Outcome]) -> list[Lane]:
             self.tell(*outcomes)
-            ended += outcomes
-        self.remember(ended)
+            return march.heed(outcomes)
+
+        begun = march.begin()
+        with self._holding_back() as tell_now:
+            for _ in self.dispatch(begun, heed):
+                tell_now()
+        march.end()
         return ended
+
+    def _is_all(self, waves: Sequence[Sequence[Task]]) -> bool:
+        """Whether the run asks nothing of any host but these waves."""
+        playbook = self.plan.playbook
+        tasks = {task.id for wave in waves for task in wave}
+        return tasks >= self.plan.grid.keys() and not (playbook.severity or playbook.handlers)
+
+    @contextlib.contextmanager
+    def _holding_back(self) -> Iterator[Callable[[], None]]:
+        """Nothing is made known before the function is called: the hosts need not wait for it."""
+        tell = self._tell
+        held: list[Event] = []
+
+        def tell_now() -> None:
+            events, held[:] = [*held], ()
+            tell(*events)
+
+        self._tell = lambda *events: held.extend(events)
+        try:
+            yield tell_now
+        finally:
+            self._tell = tell
+            if held:
+                tell_now()
 
     def end_early(self, outcome: Outcome) -> None:
         """An order ended when it was only asked what it would do; it is not run any more."""
@@ -289,10 +361,17 @@ class Stage:
             self.tell(outcome)
         return outcome
 
-    def dispatch(self, lanes: Iterable[Sequence[Order]]) -> Iterable[list[Outcome]]:
-        """Send lanes to the fleet; outcomes come as they arrive, some of them together."""
+    def dispatch(
+        self, lanes: Iterable[Sequence[Order]], heed: Heed | None = None
+    ) -> Iterable[list[Outcome]]:
+        """Send lanes to the fleet; outcomes come as they arrive, some of them together.
+
+        Args:
+            lanes: of orders; empty ones are left out.
+            heed: as `Fleet.run`.
+        """
         full = tuple(tuple(lane) for lane in lanes if lane)
-        return self._fleet.run(Wave(full)) if full else ()
+        return self._fleet.run(Wave(full), heed) if full else ()
 
     def tell(self, *outcomes: Outcome) -> None:
         """Make outcomes known, and let them count."""
@@ -347,6 +426,11 @@ class Stage:
 
     def remember(self, outcomes: list[Outcome]) -> None:
         """Register what a wave's tasks came to, and say that the wave is over."""
+        self._register(outcomes)
+        if outcomes:
+            self._over({outcome.order.task.id for outcome in outcomes})
+
+    def _register(self, outcomes: list[Outcome]) -> None:
         by_cell = {
             cell: list(group)
             for cell, group in itertools.groupby(sorted(outcomes, key=_place), key=_cell)
@@ -357,9 +441,9 @@ class Stage:
             hosts = self.plan.grid.get(task_id, (host,)) if task.once else (host,)
             for each in hosts:
                 self.memory.register(task, each, found)
-        if outcomes:
-            ended = dict.fromkeys(outcome.order.task.id for outcome in outcomes)
-            self._tell(WaveEnded(tasks=sorted(ended, key=self._position)))
+
+    def _over(self, ended: Collection[str]) -> None:
+        self._tell(WaveEnded(tasks=sorted(ended, key=self._position)))
 
     def _position(self, task_id: str) -> int:
         """Where a task stands in the playbook; a handler stands behind all of them."""
@@ -373,7 +457,3 @@ def _cell(outcome: Outcome) -> tuple[str, str]:
 def _place(outcome: Outcome) -> tuple[str, str, int]:
     # Items end in any order; their results stand in the loop's.
     return (*_cell(outcome), outcome.order.number)
-
-
-def _reads(task: Task) -> bool:
-    return task.kind == "probe"

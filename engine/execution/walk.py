@@ -11,11 +11,11 @@ from engine.events import BlockFailed, BlockRescued, RollbackStarted, RunHalted
 from engine.execution.handlers import Handlers
 from engine.execution.stage import Extra
 from engine.execution.undo import Undo, rounds
-from engine.execution.waves import waves
+from engine.execution.waves import stretches, waves
 from engine.language.model import Block, Task, tasks_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from engine.events import Event
     from engine.execution.batches import Budget
@@ -67,7 +67,7 @@ class Walk:
         halt: Halt,
         budget: Budget,
         tell: Callable[[Event], None],
-        stepper: Callable[[Task, int], bool],
+        stepper: Callable[[Task, int], bool] | None,
     ) -> None:
         """Go with these.
 
@@ -77,7 +77,7 @@ class Walk:
             halt: says when to stop.
             budget: of failures in `mitigate`.
             tell: makes events known.
-            stepper: whether a task is to be run, on so many hosts.
+            stepper: whether a task is to be run, on so many hosts; None: each is.
         """
         self._stage = stage
         self._waves = waves_
@@ -141,15 +141,31 @@ class Walk:
             return self._halt.abandons
         return self._halt.stops
 
+    def _goes_on(self) -> bool:
+        return not self._halt.stops
+
     def _tasks(self, phase: Phase, tasks: Sequence[Task], hosts: Hosts, manner: Manner) -> Hosts:
         failed: Hosts = frozenset()
-        for wave in waves(tasks):
+        for waves_ in self._stretches(phase, tasks, manner):
             left = hosts if manner.lenient else hosts - failed
             if not left or self._ends(manner):
                 break
-            failed |= self._wave(phase, wave, left)
+            if len(waves_) > 1:
+                ended = self._stage.run_through(phase, waves_, left, self._goes_on)
+                failed |= self._note(ended, left)
+            else:
+                failed |= self._wave(phase, waves_[0], left)
             self._spend(phase, failed, manner)
         return failed
+
+    def _stretches(
+        self, phase: Phase, tasks: Sequence[Task], manner: Manner
+    ) -> list[list[tuple[Task, ...]]]:
+        """Waves, and which of them a host may go through by itself: where no failure ends it."""
+        found = waves(tasks)
+        if phase == "investigate" and manner.lenient and self._stepper is None:
+            return stretches(found)
+        return [[wave] for wave in found]
 
     def _wave(
         self,
@@ -158,9 +174,14 @@ class Walk:
         hosts: Hosts,
         extras: Mapping[str, Extra] | None = None,
     ) -> Hosts:
-        tasks = [task for task in tasks if self._stepper(task, len(hosts))]
+        if self._stepper is not None:
+            tasks = [task for task in tasks if self._stepper(task, len(hosts))]
+        return self._note(self._waves.run(phase, tasks, hosts, extras) if tasks else [], hosts)
+
+    def _note(self, outcomes: Iterable[Outcome], hosts: Hosts) -> Hosts:
+        """Take note of what a wave came to; returns the hosts that it failed."""
         failed: set[str] = set()
-        for outcome in self._waves.run(phase, tasks, hosts, extras) if tasks else ():
+        for outcome in outcomes:
             if outcome.status == "changed":
                 self.changed.append(outcome)
             if outcome.order.task.kind == "checkpoint" and outcome.result.get("by"):

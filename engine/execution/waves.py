@@ -37,6 +37,30 @@ def waves(tasks: Iterable[Task], *, predicting: bool = False) -> list[tuple[Task
     return [tuple(wave) for wave in found]
 
 
+def stretches(waves_: Iterable[tuple[Task, ...]]) -> list[list[tuple[Task, ...]]]:
+    """Join waves that a host may go through by itself, however far the others are.
+
+    These are waves of probes that concern their own host alone: none is done once for all, none
+    reads of others, and none finds secrets that must be known before anybody goes on.
+    """
+    found: list[list[tuple[Task, ...]]] = []
+    open_ = False
+    for wave in waves_:
+        alone = all(map(_of_its_host_alone, wave))
+        if open_ and alone:
+            found[-1].append(wave)
+        else:
+            found.append([wave])
+        open_ = alone
+    return found
+
+
+def _of_its_host_alone(task: Task) -> bool:
+    finds_secrets = bool(task.text.no_log) and task.text.no_log is not True
+    concerns_others = task.once or _EVERYTHING in task.uses or finds_secrets
+    return task.kind == "probe" and not concerns_others
+
+
 def defines(task: Task) -> set[str]:
     """The names that exist once the task has run: what it registers and what it sets."""
     names = {task.text.register} if task.text.register else set()

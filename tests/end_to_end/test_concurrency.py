@@ -75,6 +75,21 @@ def test_hosts_run_together(quell: Quell, inventory: Path, tmp_path: Path) -> No
     assert [r.result["stdout"] for r in results(quell.events(), "meet")] == ["met", "met"]
 
 
+def test_no_host_waits_for_the_steps_of_another(
+    quell: Quell, inventory: Path, tmp_path: Path
+) -> None:
+    # The first step of h1 ends when h2 has taken its second.
+    here = (tmp_path / "mark", "{{ inventory_hostname }}")
+    wait = '[ "$2" = h2 ] || until [ -e "$1" ]; do sleep 0.05; done'
+    tasks = [
+        probe("first", wait, *here, more=", register: first"),
+        probe("second", '[ "$2" = h1 ] || touch "$1"', *here, more=", when: first is not failed"),
+    ]
+    ended = quell("run", write(tmp_path, "all", *tasks), "-i", inventory)
+    assert ended.code == 0, ended.stderr
+    assert [r.status for r in results(quell.events(), "second")] == ["ok", "ok"]
+
+
 def test_one_host_at_a_time_where_that_is_said(
     quell: Quell, inventory: Path, tmp_path: Path
 ) -> None:

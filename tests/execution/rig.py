@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from engine.events import Event
     from engine.execution.approval import Proposal
     from engine.execution.checkpoints import Answer
+    from engine.execution.fleet import Heed
     from engine.execution.orders import Key, Order, Outcome, Wave
     from engine.journal.base import Journal, Recorder
     from engine.journal.guards import Holder, Sent, Target
@@ -133,11 +134,15 @@ class SerialFleet:
         self._perform = perform
         self.lanes: list[tuple[Order, ...]] = []
 
-    def run(self, wave: Wave) -> Iterator[list[Outcome]]:
-        self.lanes += wave.lanes
-        for lane in wave.lanes:
+    def run(self, wave: Wave, heed: Heed | None = None) -> Iterator[list[Outcome]]:
+        waiting = deque(wave.lanes)
+        while waiting:
+            lane = waiting.popleft()
+            self.lanes.append(lane)
             for order in lane:
                 outcome = self._perform(order)
+                if heed:
+                    waiting.extendleft(reversed([*heed([outcome])]))
                 yield [outcome]
                 if outcome.asks or (outcome.failed and order.task.kind == "action"):
                     break
@@ -280,7 +285,9 @@ class Rig:
         fleet = SerialFleet(self.worker.perform)
         self.lanes = fleet.lanes
         before = past or Past()
-        self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, before)
+        self.released: list[str] = []
+        release = self.released.append
+        self.stage = Stage(self.plan, self.memory, fleet, self.templates, bus.tell, before, release)
         self.predictor = Predictor(self.stage, registry, bus.tell)
         approvals = Approvals(self.person, guards, bus.tell, yes=yes)
         self.revived = 0
@@ -294,9 +301,8 @@ class Rig:
             self.stage, self.predictor, approvals, guards, neighbours, checkpoints, bus.tell
         )
         budget = Budget(self.plan.playbook.text.max_fail, len(self.plan.hosts_of("mitigate")))
-        walk = Walk(
-            self.stage, self.changes, self.halt, budget, bus.tell, lambda t, _: t.name not in leave
-        )
+        stepper = (lambda task, _: task.name not in leave) if leave else None
+        walk = Walk(self.stage, self.changes, self.halt, budget, bus.tell, stepper)
         self.judging = Judging(self.stage, self.templates, CLOCK, bus.tell)
         self.phases = Phases(
             self.stage,

@@ -75,7 +75,8 @@ def test_no_host_is_contacted_and_what_follows_waits(tmp_path: Path) -> None:
     rig = Rig(tmp_path, LOOK_AND_TICK, ticks=[DONE])
     rig.run.execute()
     names = [event.name for event in rig.told(TaskEnded)]
-    assert names == ["Before", "Before", "Tick", "After", "After", "Later", "Later"]
+    assert names[:3] == ["Before", "Before", "Tick"]
+    assert sorted(names[3:]) == ["After", "After", "Later", "Later"]
     assert [len(rig.boards[host].log) for host in ("h1", "h2")] == [3, 3]
     assert "manual" not in {order.task.module for lane in rig.lanes for order in lane}
 

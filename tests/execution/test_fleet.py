@@ -1,5 +1,6 @@
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import chain
@@ -8,8 +9,9 @@ from typing import Literal
 import pytest
 
 from engine.errors import JournalError
-from engine.execution.fleet import PER_HOST, ThreadFleet
-from engine.execution.orders import Order, Outcome, Wave
+from engine.execution.fleet import ThreadFleet
+from engine.execution.orders import Lane, Order, Outcome, Wave
+from engine.execution.schedule import PER_HOST
 from tests.execution.build import order, outcome
 
 
@@ -121,6 +123,58 @@ def test_after_a_cancel_nothing_new_begins() -> None:
     assert list(fleet.run(wave)) == []
     fleet.revive()
     assert next(iter(fleet.run(wave)))[0].order.host == "h0"
+
+
+def test_what_outcomes_make_possible_begins_at_once_and_before_new_hosts() -> None:
+    done: list[str] = []
+
+    def perform(asked: Order) -> Outcome:
+        done.append(f"{asked.host}.{asked.task.name}")
+        return outcome(asked)
+
+    def heed(ended: list[Outcome]) -> list[Lane]:
+        return [(order(one.order.host, "b"),) for one in ended if one.order.task.name == "a"]
+
+    wave = Wave(((order("h1", "a"),), (order("h2", "a"),)))
+    for _ in ThreadFleet(perform, 1).run(wave, heed):
+        pass
+    assert done == ["h1.a", "h1.b", "h2.a", "h2.b"]
+
+
+@pytest.mark.parametrize("heeded", [True, False])
+def test_who_heeds_outcomes_is_not_waited_for_to_take_note_of_them(heeded: bool) -> None:
+    begun = {name: threading.Event() for name in ("a", "b")}
+
+    def perform(asked: Order) -> Outcome:
+        begun[asked.task.name].set()
+        return outcome(asked)
+
+    wave = Wave(((order("h", "a"),), (order("h2", "b"),)))
+    ended = ThreadFleet(perform, 1).run(wave, (lambda _: ()) if heeded else None)
+    assert [one.order.task.name for one in next(iter(ended))] == ["a"]
+    assert begun["b"].wait(20 if heeded else 0.2) == heeded
+    assert len(list(ended)) == 1
+
+
+def test_who_gives_up_on_the_outcomes_waits_for_what_is_under_way() -> None:
+    begun = threading.Event()
+    ended: list[str] = []
+
+    def perform(asked: Order) -> Outcome:
+        if asked.host == "slow":
+            begun.set()
+            time.sleep(0.2)
+        else:
+            begun.wait(20)
+        ended.append(asked.host)
+        return outcome(asked)
+
+    lanes = ((order("slow"),), (order("quick"),), (order("never"),))
+    fleet = ThreadFleet(perform, 2)
+    outcomes = fleet.run(Wave(lanes))
+    assert [one.order.host for one in next(iter(outcomes))] == ["quick"]
+    outcomes.close()  # type: ignore[attr-defined]
+    assert ended == ["quick", "slow"]
 
 
 def test_an_intent_that_cannot_be_recorded_stops_everything() -> None:

@@ -210,3 +210,24 @@ def test_a_value_that_is_not_to_be_logged_is_masked_everywhere(tmp_path: Path) -
     first, second = rig.told(TaskEnded)
     assert (first.result["position"], first.summary) == ("********", "********")
     assert (second.name, second.result["position"]) == ("Then ********", "********")
+
+
+@pytest.mark.parametrize(
+    ("more", "released"),
+    [
+        ("", ["h1", "h2"]),
+        ("mitigate:\n  - {name: Put, switch: 'on'}\n", []),
+        ("severity:\n  - {when: false, level: P1}\n", []),
+        ("handlers:\n  - {name: Put, switch: 'on'}\n", []),
+    ],
+    ids=["nothing", "a mitigation", "a severity", "a handler"],
+)
+def test_hosts_that_nothing_more_is_asked_of_are_released(
+    tmp_path: Path, more: str, released: list[str]
+) -> None:
+    tasks = "investigate:\n  - {name: Look, look: main}\n  - {name: See, look: main}\n"
+    rig = Rig(tmp_path, tasks + more, yes=True)
+    waves = [[task] for task in rig.plan.tasks("investigate")]
+    rig.stage.run_through("investigate", waves, {"h1", "h2"}, lambda: True)
+    assert rig.released == released
+    assert len(rig.told(TaskEnded)) == 4

@@ -16,6 +16,7 @@ from engine.events import (
     RollbackStarted,
     RunHalted,
     TaskEnded,
+    WaveEnded,
 )
 from tests.execution.rig import Rig
 
@@ -69,6 +70,44 @@ def test_a_failure_in_a_block_goes_to_its_rescue_and_the_host_goes_on(tmp_path: 
     assert made.memory.stopped == set()
     recap = made.memory.recap["h1"]
     assert (recap["failed"], recap["rescued"]) == (0, 1)  # as in Ansible
+
+
+CHAIN = """
+investigate:
+  - {name: First, look: main, register: first}
+  - {name: Second, look: main, when: first is not failed}
+"""
+
+
+def order_of(made: Rig) -> list[tuple[str, str]]:
+    return [(event.name, event.host) for event in made.told(TaskEnded)]
+
+
+def test_in_an_investigation_no_host_waits_for_another(tmp_path: Path) -> None:
+    made = rig(tmp_path, CHAIN)
+    made.run.execute()
+    assert order_of(made) == [("First", "h1"), ("Second", "h1"), ("First", "h2"), ("Second", "h2")]
+    waves = [event.tasks for event in made.told(WaveEnded)]
+    assert waves == [["investigate.1"], ["investigate.2"]]
+
+
+def test_elsewhere_all_hosts_take_one_step_after_the_other(tmp_path: Path) -> None:
+    made = rig(tmp_path, CHAIN.replace("investigate", "mitigate"))
+    made.mitigate()
+    assert order_of(made) == [("First", "h1"), ("First", "h2"), ("Second", "h1"), ("Second", "h2")]
+
+
+def test_who_steps_through_an_investigation_is_asked_once_a_task(tmp_path: Path) -> None:
+    made = rig(tmp_path, CHAIN, leave={"Second"})
+    made.run.execute()
+    assert order_of(made) == [("First", "h1"), ("First", "h2")]
+
+
+def test_a_signal_lets_no_host_go_on(tmp_path: Path) -> None:
+    made = rig(tmp_path, CHAIN)
+    made.boards["h1"].then = lambda _: made.run.interrupt("SIGINT")
+    made.run.execute()
+    assert ("Second", "h1") not in order_of(made)
 
 
 def test_a_failed_rescue_fails_the_host_and_always_is_always(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-from engine.execution.waves import waves
+import pytest
+
+from engine.execution.waves import stretches, waves
 from engine.language.model import Task
 from tests.execution.build import task
 
@@ -62,3 +64,34 @@ def test_a_result_of_an_earlier_wave_holds_nobody_back() -> None:
         task("c", uses={"a"}),
     ]
     assert names(waves(tasks)) == [["a"], ["b", "c"]]
+
+
+def joined(*tasks: Task) -> list[list[list[str]]]:
+    return [names(found) for found in stretches(waves(tasks))]
+
+
+def test_waves_of_probes_are_gone_through_by_each_host_alone() -> None:
+    tasks = [task("a", register="a"), task("b", register="b", uses={"a"}), task("c", uses={"b"})]
+    assert joined(*tasks) == [[["a"], ["b"], ["c"]]]
+
+
+@pytest.mark.parametrize(
+    "barrier",
+    [
+        task("x", kind="action"),
+        task("x", kind="record"),
+        task("x", run_once=True, uses={"a"}, register="x"),
+        task("x", uses={"hostvars"}, register="x"),
+        task("x", no_log=["result.token"], uses={"a"}, register="x"),
+    ],
+    ids=["action", "record", "run_once", "hostvars", "secrets"],
+)
+def test_all_hosts_wait_before_and_after_what_concerns_more_than_one(barrier: Task) -> None:
+    tasks = [task("a", register="a"), barrier, task("b", register="b", uses={"x"})]
+    tasks.append(task("c", uses={"b"}))
+    assert joined(*tasks) == [[["a"]], [["x"]], [["b"], ["c"]]]
+
+
+def test_hiding_all_of_a_result_holds_nobody_back() -> None:
+    tasks = [task("a", register="a", no_log=True), task("b", uses={"a"})]
+    assert joined(*tasks) == [[["a"], ["b"]]]
