@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
+import sys
 import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-_AHEAD = 64 * 1024
-"""Bytes read at once."""
+_FEW, _MANY = 4 * 1024, 64 * 1024
+"""Bytes read at once: room for so many is taken while nothing comes, and while much does."""
 
 _FIRST = 80
 """Bytes kept of what a peer says first."""
 
 _USER_TIMEOUT = 20
 """Seconds that what was sent may stay unacknowledged; keepalive alone finds no dead peer."""
+
+_STREAM = socket.SOCK_STREAM
+_ACKNOWLEDGES = hasattr(socket, "TCP_QUICKACK")
+_LINUX = sys.platform == "linux"
 
 
 class QuickSocket(socket.socket):
@@ -27,22 +33,43 @@ class QuickSocket(socket.socket):
     cost 40 ms. The kernel forgets TCP_QUICKACK, so it is set again after each read. paramiko asks
     for a message's length and for the rest of it one after the other, and for the next message
     then: what has come is read at once, and kept until it is asked for.
+
+    A timeout of Python's own means a `poll` before each call, and for many links that each of them
+    waits twice for Python's lock; the kernel's means neither.
     """
 
     _held = b""
+    _room = _FEW
 
     first = b""
     """What the peer said first: what it is, if it is no SSH server."""
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """Read, and acknowledge at once."""
-        if not self._held:
-            self._held = super().recv(max(size, _AHEAD), flags)
-            self.first = self.first or self._held[:_FIRST]
-            if hasattr(socket, "TCP_QUICKACK"):
-                with contextlib.suppress(OSError):
-                    self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        data, self._held = self._held[:size], self._held[size:]
+        held = self._held or self._read_on(size, flags)
+        self._held = held[size:]
+        return held[:size]
+
+    def settimeout(self, value: float | None, /) -> None:
+        """Seconds that each call may take; none for as long as it takes."""
+        if not _LINUX or value == 0:
+            super().settimeout(value)
+            return
+        super().settimeout(None)
+        interval = struct.pack("@ll", *divmod(round((value or 0) * 1_000_000), 1_000_000))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self.setsockopt(socket.SOL_SOCKET, option, interval)
+
+    def _read_on(self, size: int, flags: int) -> bytes:
+        try:
+            data = super().recv(max(size, self._room), flags)
+        except BlockingIOError as error:
+            raise TimeoutError("timed out") from error
+        self._room = _FEW if len(data) < _FEW else _MANY
+        self.first = self.first or data[:_FIRST]
+        if _ACKNOWLEDGES:
+            with contextlib.suppress(OSError):
+                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return data
 
 
@@ -69,12 +96,15 @@ def connect(address: str, port: int, timeout: float) -> QuickSocket:
 
 
 def _resolve(address: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
+    with contextlib.suppress(OSError, UnicodeError):  # a name, of which somebody must be asked
+        numeric = socket.AI_NUMERICHOST
+        return socket.getaddrinfo(address.encode("ascii"), port, type=_STREAM, flags=numeric)
     # The resolver has its own idea of patience, and no way to be told of ours.
     answer: Future[list[tuple[Any, ...]]] = Future()
 
     def ask() -> None:
         try:
-            answer.set_result(socket.getaddrinfo(address, port, type=socket.SOCK_STREAM))
+            answer.set_result(socket.getaddrinfo(address, port, type=_STREAM))
         except (OSError, UnicodeError) as error:
             answer.set_exception(error)
 

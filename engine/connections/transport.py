@@ -40,7 +40,7 @@ else:
     _Living = Living
 
 _LOGGER = "engine.connections.paramiko"
-# What matters is raised; what paramiko would log besides must not land in the console.
+"""Of what paramiko logs past `Link._log`."""
 logging.getLogger(_LOGGER).setLevel(logging.CRITICAL + 1)
 
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
@@ -107,6 +107,13 @@ class Link(_Living):
             **self._channel_handler_table,
             MSG_CHANNEL_REQUEST: on_channel_request,
         }
+
+    def _filter_algorithm(self, type_: str) -> Any:
+        # None is disabled, and the base method looks for that one by one, sixteen times a link.
+        return getattr(self, f"_preferred_{type_}")
+
+    def _log(self, level: int, msg: Any, *args: Any) -> None:
+        """What matters is raised; what paramiko would log besides must not land in the console."""
 
     # ── messages ──────────────────────────────────────────────────────────────────────────────
 
@@ -231,7 +238,6 @@ class Link(_Living):
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
         super().close()
-        self.packetizer.complete_handshake()  # ends the timer's thread, which outlives a failure
         self.sock.close()
         self._wake()
 

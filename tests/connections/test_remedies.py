@@ -159,6 +159,13 @@ def test_the_link_uses_the_quick_socket(link: Link) -> None:
     assert isinstance(link.sock, QuickSocket)
 
 
+def test_a_connect_leaves_one_thread(lab: Lab) -> None:
+    before = set(threading.enumerate())
+    opened = connect(settings_for(lab.h1), Credentials())
+    assert set(threading.enumerate()) - before == {opened}
+    opened.close()
+
+
 def test_the_link_needs_no_mac(link: Link) -> None:
     assert link.get_security_options().ciphers[0] == "aes128-gcm@openssh.com"
     assert "aes128-gcm@openssh.com" in repr(link)
