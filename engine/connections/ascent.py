@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from engine.connections import platform as platforms
 from engine.connections import shells
 from engine.connections.conversation import Conversation, Overheard
 from engine.connections.entrance import send
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from engine.connections.become import Ladder
     from engine.connections.entrance import Channel, Entered, Hear, Login
     from engine.connections.output import Ending
+
+_NOBODYS = "-"
+"""A marker that nobody waits for."""
 
 
 class Ascent:
@@ -86,6 +90,15 @@ class Ascent:
             return climb(call, self, stdout, stderr, deadline, hear)
 
         return self._ladder.climb(attempt, deadline)
+
+    def enter_shell(
+        self, marker: str, stdout: Ending, stderr: Ending, deadline: float, *, ask: bool = False
+    ) -> Entered:
+        """As in `Entrance`."""
+        line = platforms.asking(shells.LOGIN_LINE) if ask else shells.LOGIN_LINE
+        entered = self.enter(stdout, stderr, deadline, line=line)
+        send(entered.channel, shells.on_stdin(shells.bare(marker), b"", _NOBODYS), deadline)
+        return entered
 
     def _climb(
         self,

@@ -112,8 +112,8 @@ class RemoteCommand:
 
     @property
     def _leader(self) -> Leader | None:
-        pid = self._stdout.pid or self._stderr.pid
-        return Leader(pid, self._group) if pid else None
+        said = self._stdout if self._stdout.pid else self._stderr
+        return Leader(said.pid, self._group, since=said.since) if said.pid else None
 
     def end(self) -> None:
         """End the command from another thread, and wait a moment until `run` has heard of it."""

@@ -155,10 +155,34 @@ END = f"{_FIND}{_END}leader=$1 group=$2 loop=$3\nend_all\n"
 Its status says whether all of it is known to be gone.
 """
 
+# A loop that has not said its process id yet is found by its marker, with which its command line
+# ends. So does that of a copy of it that runs a text; the loop is the one whose parent's does not.
+# A NUL, which stands between two words there, is nothing to `read`; what is no /bin/sh is not read,
+# since `read` takes a system call for each byte.
+#
 # The session that it is given in ends at once. It looks each second whether its command is still
 # there, after a minute every five.
 _TIMER = """\
+look_for_loop() {
+  processes
+  loops=' '
+  for row in $rows; do
+    pid=${row%%:*} line=
+    [ /proc/$pid/exe -ef /bin/sh ] || continue
+    read -r line 2>/dev/null </proc/$pid/cmdline
+    case $line in *-s"$loop") loops="$loops$pid " ;; esac
+  done
+  for row in $rows; do
+    fields
+    case $loops in *" $pid "*) ;; *) continue ;; esac
+    case $loops in *" $parent "*) continue ;; esac
+    leader=$pid group=${group:-$pid}
+    return
+  done
+  return 1
+}
 leader=$1 group=$2 loop=$3 left=$4 age=$5
+[ -n "$leader" ] || look_for_loop || exit 0
 begun
 [ -n "$began" ] || exit 0
 if [ "$age" -gt 0 ]; then
@@ -192,18 +216,21 @@ class Leader(Struct, frozen=True):
     """The process on the host that a command begins with.
 
     Args:
-        pid: of it.
+        pid: of it; None while a loop has not said it.
         group: its process group, if it does not lead that itself: what led to another account may.
-        loop: it is a shell that runs one command after the other. It is left alone itself.
+        loop: the marker of a shell that runs one command after the other, which is left alone
+            itself; empty where it is none.
+        since: monotonic time at which it was there.
     """
 
-    pid: int
+    pid: int | None
     group: int | None = None
-    loop: bool = False
+    loop: str = ""
+    since: float = 0.0
 
     @property
     def _args(self) -> tuple[str, str, str]:
-        return str(self.pid), str(self.group or self.pid), "loop" if self.loop else ""
+        return str(self.pid or ""), str(self.group or self.pid or ""), self.loop
 
     @property
     def end(self) -> Script:

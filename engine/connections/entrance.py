@@ -133,6 +133,20 @@ class Entrance(Protocol):
         """
         ...
 
+    def enter_shell(
+        self, marker: str, stdout: Ending, stderr: Ending, deadline: float, *, ask: bool = False
+    ) -> Entered:
+        """As `enter`, but what is started is a bare `sh`: it runs what it finds on its stdin.
+
+        Args:
+            marker: its argument.
+            stdout: is fed what the shell writes.
+            stderr: likewise.
+            deadline: on the monotonic clock.
+            ask: whether the account's own shell is to say first what it is.
+        """
+        ...
+
     def attend(self, timeout: float) -> None:
         """Make sure that the host is there, where there is reason to doubt it.
 

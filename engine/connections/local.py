@@ -222,7 +222,7 @@ def _prepare(command: Argv | Script, stdin: bytes) -> tuple[list[str], bytes]:
     text = shells.program(command)  # an Argv too: what no shell can be told is refused everywhere
     if isinstance(command, Argv):
         return list(command.args), stdin
-    return ["/bin/sh", "-c", shells.READER, "sh"], shells.on_stdin(text, stdin)
+    return ["/bin/sh", "-c", shells.READER, "/bin/sh"], shells.on_stdin(text, stdin)
 
 
 def _dialled(address: Address, timeout: float) -> socket.socket:

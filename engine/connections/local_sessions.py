@@ -63,6 +63,13 @@ class LocalSessions:
             hear(channel.recv, stdout)
         return Entered(channel, _all_ended(threads))
 
+    def enter_shell(
+        self, marker: str, stdout: Ending, stderr: Ending, deadline: float, *, ask: bool = False
+    ) -> Entered:
+        """As in `Entrance`; nobody asks here."""
+        assert not ask
+        return self.enter(stdout, stderr, deadline, line=shells.bare(marker))
+
     def enter_terminal(self, output: Ending, deadline: float, line: str) -> LocalChannel:
         """As in `Login`."""
         del deadline

@@ -129,6 +129,8 @@ class Marked:
         self._sink = sink
         self._pending: bytes | None = b""
         self.pid: int | None = None
+        self.since = 0.0
+        """Monotonic time at which the process id came."""
 
     def feed(self, data: bytes) -> None:
         """Take the next chunk."""
@@ -137,11 +139,18 @@ class Marked:
             return
         self._pending += data
         start = self._pending.find(self._marker)
-        end = self._pending.find(b"\n", start)
-        if start >= 0 and end >= 0:
-            self.pid = int(self._pending[start + len(self._marker) : end])
-            self._pass_on(self._pending[end + 1 :])
-        elif start < 0 and len(self._pending) > _NOISE:
+        while start >= 0:
+            end = self._pending.find(b"\n", start)
+            if end < 0:
+                return
+            pid = self._pending[start + len(self._marker) : end].strip()
+            if pid.isdigit():
+                self.since = time.monotonic()
+                self.pid = int(pid)
+                self._pass_on(self._pending[end + 1 :])
+                return
+            start = self._pending.find(self._marker, end)  # that was an echo of our own line
+        if len(self._pending) > _NOISE:
             self._pass_on(self._pending)
 
     def finish(self) -> None:

@@ -15,11 +15,17 @@ cmd fills in `%OS%`; PowerShell fills in `$HOME` as a Unix's shell does, with a 
 AFTER = " ; echo QUELL2 ; gc env:PROCESSOR_ARCHITECTURE,env:USERNAME"
 """For behind it, where only PowerShell arrives. tcsh would not even begin a line with `$env:`."""
 
+
 POSIX = "uname -sm; id -u; id -un; echo QUELL3:"
 """For any shell of a Unix."""
 
 PROBE = BEFORE + POSIX
 """Both, for the host's own shell."""
+
+
+def asking(line: str) -> str:
+    """A line that is a Unix's, for a host's own shell that is to say first what it is."""
+    return f"{BEFORE}{line}{AFTER}"
 
 
 def read(output: str) -> Platform | None:

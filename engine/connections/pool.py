@@ -39,6 +39,7 @@ class Shells:
         self._idle: list[Shell] = []
         self._busy: set[Shell] = set()
         self._left: list[Shell] = []
+        self._proven = False
 
     def run(
         self,
@@ -134,9 +135,12 @@ class Shells:
 
     @property
     def proven(self) -> bool:
-        """Whether there is one that has begun its work."""
-        with self._changed:
-            return any(shell.begun for shell in (*self._idle, *self._busy, *self._left))
+        """Whether one has begun its work."""
+        if not self._proven:
+            with self._changed:
+                every = (*self._idle, *self._busy, *self._left)
+                self._proven = any(shell.begun for shell in every)
+        return self._proven
 
     def spare(self) -> bool:
         """Give up one that is not in use, for a session that is; False if there is none."""

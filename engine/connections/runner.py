@@ -78,8 +78,11 @@ class Runner:
         self._settle()
         if not stdin:
             with contextlib.suppress(NoShell):
-                left = time_left(deadline)
-                return self.shells.run(command, outputs, left, entrance=entrance, ask=ask)
+                left, obeyed = time_left(deadline), entrance.timers.obeyed
+                done = self.shells.run(command, outputs, left, entrance=entrance, ask=ask)
+                if not obeyed:
+                    self._settle()
+                return done
         remote = RemoteCommand(entrance, outputs)
         with self._lock:
             self._running.add(remote)

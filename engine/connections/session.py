@@ -9,7 +9,7 @@ import secrets
 import threading
 from typing import TYPE_CHECKING
 
-from engine.connections import loop, shells
+from engine.connections import loop
 from engine.connections import platform as platforms
 from engine.connections.command import errand, status_of
 from engine.connections.ending import Leader
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.connections.entrance import Channel, Entrance
 
 _NONCE = 8
-"""Bytes that nobody guesses. The shell reads each of their digits with a system call."""
+"""Bytes that nobody guesses."""
 
 _FAREWELL = 2.0
 """Seconds for a shell that is not needed to end."""
@@ -66,11 +66,9 @@ class Shell:
     def __init__(self, sessions: Entrance, *, ask: bool = False) -> None:
         """Nothing is opened before the first command."""
         self._sessions = sessions
-        self._line = shells.LOGIN_LINE
-        if ask:
-            self._line = f"{platforms.BEFORE}{self._line}{platforms.AFTER}"
+        self._ask = ask
         self._marks = _unguessable()
-        self._key, self._marker = next(self._marks), next(self._marks)
+        self._marker = next(self._marks)
         self._woken = threading.Event()
         self._out = Framed(loop.READY, self._wake)
         self._err = Framed(b"", self._wake)
@@ -97,7 +95,7 @@ class Shell:
             DeadlineExceeded: the time was over; the command was ended.
         """
         mark = f"={next(self._marks)}"
-        data = loop.order(command, self._key, mark)
+        data = loop.order(command, mark)
         self.usable = False  # until all has gone well
         try:
             with UnderWay(self._sessions, lambda: self._leader, timeout, errand) as under_way:
@@ -116,11 +114,13 @@ class Shell:
         """The channel, and what is to be sent before anything else."""
         if self._channel is not None:
             return self._channel, b""
-        entered = self._sessions.enter(self._stdout, self._stderr, deadline, line=self._line)
+        entered = self._sessions.enter_shell(
+            self._marker, self._stdout, self._stderr, deadline, ask=self._ask
+        )
         channel = self._channel = entered.channel
         channel.status_event = self._woken
         self._streams_ended, self._group = entered.ended, entered.group
-        return channel, shells.on_stdin(loop.program(self._key), b"", self._marker)
+        return channel, loop.PROGRAM
 
     def _begin(self, mark: bytes, outputs: Outputs) -> None:
         self._out.begin(mark, outputs.stdout)
@@ -142,15 +142,21 @@ class Shell:
         assert self._under_way is not None
         if not self._under_way.wait(self._woken):
             return False
-        said = self._out.end
-        if said is None or self._err.end is None or loop.end(said).last:
+        end = self._end()
+        if end is None or end.last:
             # The shell ends; what its command wrote is on its way, or is still being written.
             outputs.grew_quiet(self._streams_ended, self._under_way.deadline)
         return True
 
+    def _end(self) -> loop.End | None:
+        """What the loop says of the command's end, once it has ended both streams."""
+        said = self._out.end
+        return None if said is None or self._err.end is None else loop.end(said)
+
     def _status(self, channel: Channel) -> int:
-        if self._out.end is not None and self._err.end is not None:
-            end = loop.end(self._out.end)
+        end = self._end()
+        if end is not None:
+            self._sessions.timers.obeyed = True
             stray = self._out.stray or self._err.stray
             self.left = end.last and not self._streams_ended.is_set()
             self.usable = not (end.last or stray)
@@ -180,13 +186,19 @@ class Shell:
 
     @property
     def _leader(self) -> Leader | None:
-        pid = self._stdout.pid or self._stderr.pid
-        return Leader(pid, self._group, loop=True) if pid else None
+        if self._channel is None:
+            return None
+        return Leader(self._pid, self._group, self._marker)
+
+    @property
+    def _pid(self) -> int | None:
+        """Of the shell, once it has said that."""
+        return self._stdout.pid or self._stderr.pid
 
     @property
     def begun(self) -> bool:
         """Whether the host has begun to run it: then the host is one that can."""
-        return self._group is not None or self._leader is not None
+        return bool(self._group or self._pid)
 
     def end(self) -> None:
         """End its command from another thread, and wait a moment until `run` has heard of it."""

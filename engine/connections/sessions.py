@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from engine.connections import platform as platforms
 from engine.connections import shells
 from engine.connections.channels import (
     drain,
@@ -134,6 +135,14 @@ class Sessions:
             hear(channel.recv, stdout)
         request_exec(channel, line)
         return Entered(channel, ended)
+
+    def enter_shell(
+        self, marker: str, stdout: Ending, stderr: Ending, deadline: float, *, ask: bool = False
+    ) -> Entered:
+        """As in `Entrance`."""
+        line = shells.bare(marker)
+        line = platforms.asking(line) if ask else line
+        return self.enter(stdout, stderr, deadline, line=line)
 
     def enter_terminal(self, output: Ending, deadline: float, line: str) -> paramiko.Channel:
         """As in `Login`."""

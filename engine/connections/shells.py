@@ -18,20 +18,29 @@ _RUN = 'eval "unset _c _l _m _n _t;$_t"'
 READER = f"read -r _c||exit 125;{_TAKE}{_RUN}"
 """For `sh -c`: runs what `program` made of a command, read from stdin."""
 
-DEAF_READER = f"read -r _c||exit 125;{_TAKE}exec </dev/null;{_RUN}"
-"""The same, but leaves what follows on stdin to whoever else reads it."""
-
 MARKED_READER = f'read -r _m _c||exit 125;echo "$_m $$";echo "$_m $$" >&2;{_TAKE}{_RUN}'
 """As `READER`, but says a marker and its own process id on both streams first."""
 
-LOGIN_LINE = f"exec /bin/sh -c '{MARKED_READER}' sh"
+LOGIN_LINE = f"exec /bin/sh -c '{MARKED_READER}' /bin/sh"
 """The marked reader as a command line for any login shell."""
+
+
+def bare(marker: str) -> str:
+    """A `sh` that takes what it runs from its stdin, and reads more of it at once than it needs.
+
+    Args:
+        marker: its argument, by which it is found on its host; one word in every shell.
+    """
+    return f"exec /bin/sh -s {marker}"
 
 
 def quote(text: str) -> str:
     """One word for a POSIX shell."""
-    if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", text):
-        return text
+    return text if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", text) else quoted(text)
+
+
+def quoted(text: str) -> str:
+    """The same, in quotes even where it needs none."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 

@@ -35,13 +35,11 @@ class Command(Struct, frozen=True):
 
     Args:
         leader: that it begins with.
-        began: monotonic time.
-        ends: its deadline, likewise.
+        ends: its deadline, monotonic time.
         tries: how often its host was told in vain.
     """
 
     leader: Leader
-    began: float
     ends: float
     tries: int = 0
 
@@ -50,12 +48,15 @@ class Command(Struct, frozen=True):
 
         Args:
             certain: the leader is known to be there. Its pid may be another's by now otherwise, but
-                that process is younger.
+                that process is younger; a loop is found by its marker then.
         """
         now = time.monotonic()
         left = max(0, round(self.ends + _MARGIN - now))
-        age = 0 if certain else max(0, int(now - self.began) - 1)
-        return self.leader.timer(left, age)
+        if certain:
+            return self.leader.timer(left, 0)
+        if self.leader.loop:
+            return replace(self.leader, pid=None).timer(left, 0)
+        return self.leader.timer(left, max(0, int(now - self.leader.since) - 1))
 
 
 class Timers:
@@ -64,7 +65,10 @@ class Timers:
     def __init__(self) -> None:
         """There are none yet."""
         self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
         self._lost: list[Command] = []
+        self.obeyed = False
+        """Whether the account is known to run what it is told, and not something else instead."""
 
     def start(self, run: Run, command: Command, over: threading.Event) -> None:
         """Tell the host of a command that goes on; it is not waited for.
@@ -91,15 +95,26 @@ class Timers:
 
     def lose(self, command: Command) -> None:
         """Take note of a command that could not be ended, or that a link died under."""
-        self._lost.append(command)
+        with self._lock:
+            self._lost.append(command)
+
+    def _next(self) -> Command | None:
+        """One of those, but none that may not even have begun where that is not what was run."""
+        if not self._lost:
+            return None
+        with self._lock:
+            ready = (one for one in self._lost if self.obeyed or one.leader.pid is not None)
+            command = next(ready, None)
+            if command is not None:
+                self._lost.remove(command)
+            return command
 
     def settle(self, run: Run) -> None:
         """Tell the host of those, now that it can be reached again."""
-        while self._lost:
-            command = self._lost.pop()
+        while (command := self._next()) is not None:
             try:
                 run(command.timer(certain=False))
             except HostError:
                 if command.tries < _TRIES:
-                    self._lost.append(replace(command, tries=command.tries + 1))
+                    self.lose(replace(command, tries=command.tries + 1))
                 return

@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     EndAll = Callable[[Entrance], bool]
 
 
+_SOON = 0.02
+"""Seconds between two looks whether it has said its process id."""
+
+
 class UnderWay:
     """One command; a context that lasts as long as it does.
 
     Args:
         sessions: of the account that it runs as.
-        leader: finds the process that it began with; None while that is not known.
+        leader: finds the process that it began with; None while nothing of that is known.
         timeout: seconds.
         errand: runs a script of ours on the host, in a session of its own; None where the command
             is one.
@@ -50,7 +54,7 @@ class UnderWay:
         self._leader = leader
         self._timeout = timeout
         self._errand = errand
-        self._end_all = end_all or self._end_led
+        self._end_all = end_all  # a method of its own would make a circle of each command
         self._began = time.monotonic()
         self._over = threading.Event()
         self.deadline = self._began + timeout
@@ -70,10 +74,12 @@ class UnderWay:
         """Whether an event comes before the deadline."""
         if event.wait(min(AFTER, self._left())):
             return True
-        command, errand = self._command(), self._errand
-        if command is not None and errand is not None:
+        leader, errand = self._led(), self._errand
+        if leader is not None and errand is not None:
             self._sessions.timers.start(
-                lambda script: errand(self._sessions, script), command, self._over
+                lambda script: errand(self._sessions, script),
+                Command(leader, self.deadline),
+                self._over,
             )
         return event.wait(self._left())
 
@@ -87,6 +93,10 @@ class UnderWay:
 
     def end(self) -> None:
         """End it from another thread, and wait a moment until that has been heard of."""
+        until = time.monotonic() + LINGER
+        while self._is_silent() and time.monotonic() < until:
+            if self._over.wait(_SOON):
+                return
         if self._end():
             self._over.wait(LINGER)
 
@@ -101,25 +111,31 @@ class UnderWay:
     def _end(self) -> bool:
         """Whether all of it is known to have ended."""
         # By another channel: RFC 4254's `signal` request is refused for root logins.
+        end_all = self._end_all or self._end_led
         with contextlib.suppress(HostError):
             try:
-                return self._end_all(self._sessions)
+                return end_all(self._sessions)
             except SessionRefused:
                 with self._sessions.apart() as others:
-                    return self._end_all(others)
+                    return end_all(others)
         return False
 
     def _end_led(self, sessions: Entrance) -> bool:
-        leader = self._leader()
+        leader = self._led()
         if leader is None or self._errand is None:
             return False
         return self._errand(sessions, leader.end).status == 0
 
-    def _command(self) -> Command | None:
+    def _is_silent(self) -> bool:
+        """Whether it may yet say its process id."""
+        return self._end_all is None and self._errand is not None and self._led() is None
+
+    def _led(self) -> Leader | None:
+        """The process that it began with, once it has said which that is."""
         leader = self._leader()
-        return Command(leader, self._began, self.deadline) if leader else None
+        return None if leader is None or leader.pid is None else leader
 
     def _lose(self) -> None:
-        command = self._command()
-        if command is not None and self._errand is not None:
-            self._sessions.timers.lose(command)
+        leader = self._leader()
+        if leader is not None and self._errand is not None:
+            self._sessions.timers.lose(Command(leader, self.deadline))

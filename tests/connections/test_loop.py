@@ -5,6 +5,8 @@ host is in test_session.
 from __future__ import annotations
 
 import os
+import secrets
+import socket
 import subprocess
 from pathlib import Path
 from subprocess import PIPE
@@ -13,10 +15,12 @@ import pytest
 
 from engine.connections import loop
 from engine.connections.base import Argv, Script
+from engine.connections.ending import Leader
+from tests.connections.helpers import eventually
 
 pytestmark = pytest.mark.slow  # all of it together: each starts programs
 
-KEY = "k3y"
+MARKER = "m4rk"
 
 
 @pytest.fixture(params=["dash", "bash", "busybox"])
@@ -31,28 +35,46 @@ def sh(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     raise AssertionError(f"there is no {request.param} here")
 
 
-def said(sh: Path, *commands: Argv | Script, extra: bytes = b"") -> tuple[list[str], str]:
+def said(
+    sh: Path, *commands: Argv | Script, extra: bytes = b"", sockets: bool = False
+) -> tuple[list[str], str]:
     """What the loop says to commands one after the other: its stdout by lines, its stderr."""
-    orders = [loop.order(command, KEY, f"=m{n}") for n, command in enumerate(commands)]
-    with subprocess.Popen(
-        [sh, "-c", loop.program(KEY), "sh"], stdin=PIPE, stdout=PIPE, stderr=PIPE
-    ) as process:
+    orders = [loop.order(command, f"=m{n}") for n, command in enumerate(commands)]
+    (out_end, outs), (err_end, errs) = (_ends(sockets=sockets) for _ in range(2))
+    with subprocess.Popen([sh, "-s", MARKER], stdin=PIPE, stdout=outs, stderr=errs) as process:
+        os.close(outs)
+        os.close(errs)
         assert process.stdin
-        assert process.stdout
-        assert process.stderr
-        process.stdin.write(b"".join(orders) + extra)
+        process.stdin.write(program(sh) + b"".join(orders) + extra)
         process.stdin.close()
         process.wait(60)
-        # Not up to their ends: what a command left behind may hold them open.
-        out, err = (os.read(pipe.fileno(), 65536) for pipe in (process.stdout, process.stderr))
-    ready, *lines = out.decode().splitlines(keepends=True)
+    # Not up to their ends: what a command left behind may hold them open.
+    out, err = os.read(out_end, 65536), os.read(err_end, 65536)
+    os.close(out_end)
+    os.close(err_end)
+    marked, ready, *lines = out.decode().splitlines(keepends=True)
+    assert marked == f"{MARKER} {process.pid}\n"
     assert ready.encode() == loop.READY
-    return lines, err.decode()
+    assert err.decode().startswith(marked)
+    return lines, err.decode().removeprefix(marked)
 
 
-def ends(sh: Path, text: str) -> loop.End:
+def program(sh: Path) -> bytes:
+    """What such a shell is given first."""
+    return loop.PROGRAM.replace(b"/bin/sh", bytes(sh))
+
+
+def _ends(*, sockets: bool) -> tuple[int, int]:
+    """A stream's ends: where it is read, and where it is written."""
+    if sockets:
+        ours, theirs = socket.socketpair()
+        return ours.detach(), theirs.detach()
+    return os.pipe()
+
+
+def ends(sh: Path, text: str, *, sockets: bool = False) -> loop.End:
     """How a script ended, as the loop tells it."""
-    lines, _ = said(sh, Script(text))
+    lines, _ = said(sh, Script(text), sockets=sockets)
     return loop.end(lines[-1].removeprefix("=m0").encode())
 
 
@@ -98,8 +120,9 @@ PYTHON = "import subprocess; subprocess.Popen(['sleep', '0.5'], start_new_sessio
         f'python3 -c "{PYTHON}"',
     ],
 )
-def test_a_process_that_can_still_write_is_found(sh: Path, text: str) -> None:
-    assert ends(sh, text).last
+@pytest.mark.parametrize("sockets", [False, True], ids=["pipes", "sockets"])
+def test_a_process_that_can_still_write_is_found(sh: Path, text: str, sockets: bool) -> None:
+    assert ends(sh, text, sockets=sockets).last
 
 
 @pytest.mark.parametrize(
@@ -114,18 +137,110 @@ def test_after_a_command_that_left_something_there_is_no_other(sh: Path) -> None
     assert lines == ["=m0 0 end\n"]
 
 
-def test_what_does_not_begin_with_the_key_is_no_command(sh: Path) -> None:
-    lines, _ = said(sh, Argv(("true",)), extra=b"key =m1 argv\n1\necho no\n")
-    assert lines == ["=m0 0 \n"]
+def test_an_order_that_arrives_cut_off_is_not_run(sh: Path) -> None:
+    order = loop.order(Script("echo a'b; echo c"), "=m1")
+    for length in range(len(order) - 1):
+        lines, _ = said(sh, Argv(("true",)), extra=order[:length])
+        assert lines == ["=m0 0 \n"], order[:length]
+
+
+def test_what_is_given_to_a_new_shell_is_not_for_others_to_see(sh: Path) -> None:
+    text = "cat /proc/self/cmdline /proc/$$/cmdline /proc/$$/environ; : secret PID"
+    lines, _ = said(sh, Script(text))
+    assert f"\0{sh}\0-c\0" in lines[0]
+    assert "secret" not in "".join(lines)
+
+
+def test_a_long_text_is_run_whole(sh: Path) -> None:
+    text = "cat <<end\n" + "line\n" * 40_000 + "end\necho $$"
+    lines, _ = said(sh, Script(f"{{\n{text}\n}} | tail -n 2"))
+    assert lines[0] == "line\n"
 
 
 def test_where_proc_does_not_tell_the_shell_is_not_ready(sh: Path) -> None:
-    text = loop.program(KEY).replace("/proc/loadavg", "/proc/version")
+    text = program(sh).replace(b"/proc/loadavg", b"/proc/version")
     done = subprocess.run(
-        [sh, "-c", text, "sh"],
-        input=loop.order(Argv(("echo", "no")), KEY, "=m0"),
+        [sh, "-s", MARKER],
+        input=text + loop.order(Argv(("echo", "no")), "=m0"),
         capture_output=True,
         check=False,
         timeout=60,
     )
-    assert done.stdout == b""
+    assert done.stdout.startswith(MARKER.encode())
+    assert done.stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Argv(("sleep", "61.875")),
+        Script("sleep 61.875; :"),
+        Script("sleep 61.875; : $$"),
+    ],
+    ids=["a program", "a text in a copy", "a text in a shell"],
+)
+def test_it_is_found_by_its_marker_and_its_command_is_ended(
+    sh: Path, command: Argv | Script
+) -> None:
+    marker = secrets.token_hex(8)
+    timer = Leader(None, loop=marker).timer(0, 0)
+
+    def tell() -> str:
+        argv = [str(sh), "-c", timer.text.replace("/bin/sh", str(sh)), "sh", *timer.args]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+    assert tell() == ""  # there is none yet
+    with subprocess.Popen(
+        [sh, "-s", marker], stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
+    ) as process:
+        assert process.stdin
+        process.stdin.write(program(sh) + loop.order(command, "=m0"))
+        process.stdin.flush()
+        assert eventually(lambda: tell() != "")
+        end = process.communicate(timeout=60)[0].splitlines()[-1]
+    assert loop.end(end.removeprefix(b"=m0")).status == -15
+    assert process.returncode >= 0  # no signal: it was left alone itself
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "echo $# $* $0 $-",
+        "set | grep ^_q_",
+        "newest; writes; session; leaves; type leaves",
+        "break; echo after",
+        "continue; echo after",
+        "return 3; echo after",
+        "set -e; false; echo after",
+        "set -eu; echo $nothing; echo after",
+        "exit_() { exit 4; }; exit_; echo after",
+        "trap 'echo bye' EXIT; echo hello",
+        "trap; umask; pwd; ulimit -n",
+        "echo $! $OPTIND; jobs; wait; echo $?",
+        "read line; echo $? $line",
+        "echo out; echo err >&2; exec 4>&1 1>&2; echo moved; echo back >&4",
+        "echo 'open",
+        "nowhere and back",
+        "true\nnowhere and back",
+        "(exit 6); echo $?; exit $?",
+        "f=$(echo a; echo b); echo \"$f\"; exec echo \"replaced\"",
+        "cat <<end; true\n$HOME\nend\necho",
+        "echo /proc/self/fd/*",
+        "echo ${x:-unset} ${BASH_VERSION:+$(set -o | grep posix)}",
+    ],
+)  # fmt: skip
+def test_a_text_finds_all_as_in_a_shell_of_its_own(sh: Path, text: str) -> None:
+    anew = f"{text} # PID"  # which might be asked for, and would be another's
+    assert said(sh, Script(text)) == said(sh, Script(anew))
+
+
+def test_in_dash_a_text_needs_no_new_shell(sh: Path) -> None:
+    hidden = Script('d="$"; eval "echo $d$d"')
+    lines, _ = said(sh, hidden, hidden)
+    assert (lines[0] == lines[2]) == (sh.resolve().name == "dash")
+
+
+def test_who_asks_for_its_process_has_one(sh: Path) -> None:
+    for name in ("$$", "${$}"):
+        lines, _ = said(sh, Script(f"echo {name}; exec sh -c 'echo $$'"))
+        assert lines[0] == lines[1]

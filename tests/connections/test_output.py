@@ -58,6 +58,16 @@ def test_without_a_marker_all_is_output() -> None:
     assert keeper.output().head == b"This account is not available.\n"
 
 
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_an_echo_of_the_line_that_starts_it_is_noise(size: int) -> None:
+    keeper = Keeper()
+    marked = Marked("m4rk", keeper)
+    said = b"exec sh -s m4rk ; echo on\r\nm4rk 4711\r\nm4rk 1\n"
+    for start in range(0, len(said), size):
+        marked.feed(said[start : start + size])
+    assert (marked.pid, keeper.output().head) == (4711, b"m4rk 1\n")
+
+
 def test_endless_noise_is_not_kept_waiting() -> None:
     keeper = Keeper()
     marked = Marked("m4rk", keeper)

@@ -95,7 +95,9 @@ def test_nothing_of_a_script_is_in_a_process_list(connection: Connection) -> Non
 
 def test_a_script_sees_no_variables_of_ours(connection: Connection) -> None:
     script = Script('echo "[$_c$_l$_m$_n$_t]"; set -u; echo "$0 $#"')
-    assert connection.run(script, timeout=10).stdout.text == "[]\nsh 0\n"
+    for stdin in (b"", b"given"):
+        said = connection.run(script, timeout=10, stdin=stdin).stdout.text
+        assert said == "[]\n/bin/sh 0\n"
 
 
 @pytest.mark.parametrize(("program", "status"), [("no-such-program", 127), ("/etc/passwd", 126)])

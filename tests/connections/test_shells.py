@@ -45,7 +45,7 @@ def test_any_login_shell_starts_the_reader(shell: str) -> None:
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "/bin/busybox sh"])
 def test_a_login_shell_that_is_asked_what_it_is_starts_the_reader_too(shell: str) -> None:
-    line = f"{platforms.BEFORE}{shells.LOGIN_LINE}{platforms.AFTER}"
+    line = platforms.asking(shells.LOGIN_LINE)
     data = shells.on_stdin("echo done", b"", "m4rk")
     done = subprocess.run([*shell.split(), "-c", line], input=data, capture_output=True, check=True)
     asked, marker, rest = done.stdout.split(b"\n", 2)
@@ -53,6 +53,15 @@ def test_a_login_shell_that_is_asked_what_it_is_starts_the_reader_too(shell: str
     assert marker.startswith(b"m4rk ")
     assert rest == b"done\n"
     assert "$env" not in line  # tcsh would not begin such a line
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "/bin/busybox sh"])
+def test_a_bare_shell_runs_what_is_on_its_stdin(shell: str) -> None:
+    argv = [*shell.split(), "-c", platforms.asking(shells.bare("m4rk"))]
+    done = subprocess.run(argv, input=b'echo "$0 $*"\n', capture_output=True, check=True)
+    asked, rest = done.stdout.split(b"\n", 1)
+    assert asked.startswith(b"QUELL1:")
+    assert rest == b"/bin/sh m4rk\n"
 
 
 def test_the_login_line_has_nothing_that_other_shells_read_otherwise() -> None:

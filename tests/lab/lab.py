@@ -60,7 +60,10 @@ class Host(Namespace):
     def sshd(self, port: int, options: Mapping[str, str | list[str]] | None = None) -> None:
         """Start one more sshd, with other options; it lives as long as the host."""
         start_sshd(self, self.address, port, options or {})
-        where = self.address if port == Host.port else f"[{self.address}]:{port}"
+        self.known_at(self.address if port == Host.port else f"[{self.address}]:{port}")
+
+    def known_at(self, where: str) -> None:
+        """Let clients know its key under an address, as known_hosts files name it."""
         with self.known_hosts.open("a") as file:
             file.write(f"{where} {self.host_key}\n")
 

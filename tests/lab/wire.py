@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-When = Literal["before", "after", "unnoticed"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+When = Literal["before", "after", "unheard", "unnoticed"]
 
 
 class Wire:
@@ -15,10 +18,11 @@ class Wire:
 
     Args:
         port: of the server.
+        address: of the server.
     """
 
-    def __init__(self, port: int) -> None:
-        self._target = ("127.0.0.1", port)
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
+        self._target = (address, port)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, name="wire")]
@@ -36,8 +40,9 @@ class Wire:
 
         Args:
             message: which.
-            when: `before` the server has it, or `after` it has answered, unheard; `unnoticed`: the
-                server does not have it, and does not see that the client is gone.
+            when: `before` the server has it, or `after` it has answered, unheard; of the others the
+                server does not see that the client is gone: `unheard` as `after`, and `unnoticed`
+                where it does not have it.
         """
         with self._lock:
             self._left, self._when = message, when
@@ -73,33 +78,40 @@ class Wire:
                 client.close()
                 continue
             self._open += [client, server]
-            doomed = threading.Event()
-            for source, sink, ours in ((client, server, True), (server, client, False)):
-                arguments = (source, sink, doomed, ours)
-                self._threads.append(threading.Thread(target=self._pump, args=arguments))
+            doomed: list[When] = []
+            for pump, source, sink in ((self._up, client, server), (self._down, server, client)):
+                self._threads.append(threading.Thread(target=pump, args=(source, sink, doomed)))
                 self._threads[-1].start()
 
-    def _pump(
-        self, source: socket.socket, sink: socket.socket, doomed: threading.Event, ours: bool
-    ) -> None:
+    def _up(self, client: socket.socket, server: socket.socket, doomed: list[When]) -> None:
+        for data in self._received(client):
+            when = self._cut_now()
+            if when == "unnoticed":
+                _end(client)
+                return
+            if when is not None:
+                doomed.append(when)
+            if when == "before" or not _sent(server, data):
+                break
+        _end(client)
+        if doomed != ["unheard"]:
+            _end(server)
+
+    def _down(self, server: socket.socket, client: socket.socket, doomed: list[When]) -> None:
+        for data in self._received(server):
+            if doomed == ["unheard"]:
+                _end(client)
+            elif doomed or not _sent(client, data):
+                break
+        _end(server)
+        _end(client)
+
+    def _received(self, source: socket.socket) -> Iterator[bytes]:
         with suppress(OSError):
             while data := source.recv(2**16):
                 while self.silent.is_set():
                     threading.Event().wait(0.01)
-                if ours and (when := self._cut_now()):
-                    if when == "unnoticed":
-                        _end(source)
-                        return
-                    doomed.set()
-                    if when == "after":
-                        sink.sendall(data)
-                        continue
-                    break
-                if not ours and doomed.is_set():
-                    break
-                sink.sendall(data)
-        _end(source)
-        _end(sink)
+                yield data
 
     def _cut_now(self) -> When | None:
         with self._lock:
@@ -111,6 +123,14 @@ class Wire:
             self._left = None
             self.cuts += 1
             return self._when
+
+
+def _sent(sink: socket.socket, data: bytes) -> bool:
+    try:
+        sink.sendall(data)
+    except OSError:
+        return False
+    return True
 
 
 def _end(end: socket.socket) -> None:
