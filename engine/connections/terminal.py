@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from engine.connections.methods import Call
     from engine.connections.output import Ending
 
-# The directory is ours alone; the method inherits the pipes and needs no right to open them.
-_RELAY = """\
+# The directory is ours alone; the method inherits the pipes and needs no right to open them. Where
+# the other side never comes, because the link was cut off, nothing but the end of what is to be
+# read tells: whoever opens a named pipe waits for that side.
+RELAY = """\
 umask 077
 d=${TMPDIR:-/tmp}/quell-$1
 mkdir "$d" || exit
@@ -40,12 +42,19 @@ trap 'exit 1' HUP INT TERM
 mkfifo "$d/in" "$d/out" "$d/err" || exit
 cat "$d/out" &
 cat "$d/err" >&2 &
-exec 3>"$d/in"
-rm -rf "$d"
-cat >&3
-exec 3>&-
+{
+  cat
+  [ ! -d "$d" ] || sleep 1
+  [ ! -d "$d" ] || kill 0
+} | {
+  exec 3>"$d/in"
+  rm -rf "$d"
+  exec cat >&3
+}
 wait
 """
+"""Runs beside the terminal, with the pipes' name as its argument."""
+
 # This shell keeps the terminal open: sshd believes one that nobody has open to be at its end.
 _ON_TERMINAL = """\
 [ -t 0 ]; terminal=$?
@@ -61,7 +70,7 @@ done
 @METHOD@
 ) >"$d/out" 2>"$d/err" <"$d/in"
 """
-_READ = f"exec /bin/sh -c '{shells.READER}' sh"
+_READ = f"exec /bin/sh -c '{shells.READER}' /bin/sh"
 
 
 def climb(
@@ -85,7 +94,7 @@ def climb(
         raise
     relay = spoken.relay = entered.channel
     try:
-        _say(relay, Script(_RELAY, (name,)), deadline, marker)
+        _say(relay, Script(RELAY, (name,)), deadline, marker)
         text = _ON_TERMINAL.replace("@METHOD@", shells.program(call.argv))
         _say(terminal, Script(text, (name,)), deadline)
         group = talk.hold(partial(send, terminal, deadline=deadline), deadline)

@@ -67,9 +67,6 @@ def way(request: pytest.FixtureRequest) -> tuple[str, Become, str]:
     return WAYS[request.param]
 
 
-TMP = ("/tmp", "-maxdepth", "1")  # noqa: S108  # it is looked at
-
-
 def processes(host: Host) -> set[str]:
     """Pid, account and program of all that run, but for what looks."""
     lines = host.exec(["ps", "-eo", "pid=,user:20=,comm="]).stdout.splitlines()
@@ -195,15 +192,17 @@ def test_nothing_is_left_behind(
     enter: Callable[..., Connection], host: Host, way: tuple[str, Become, str]
 ) -> None:
     account, become, _ = way
+    host.exec(["mkdir", "-p", "-m", "1777", "/srv/tmp"], check=True)  # /tmp is shared with others
+    host.sshd(2356, {"SetEnv": "TMPDIR=/srv/tmp"})
     before = processes(host)
-    connection = enter(account)
+    connection = enter(account, ansible_port=2356)
     ours = Resources(connection)
     text(connection, Argv(("true",)), become)
     connection.run(Argv(("cat",)), stdin=b"x", timeout=20, become=become)
     assert eventually(ours.back)
     connection.close()
     assert eventually(lambda: processes(host) <= before)
-    assert host.exec(["find", *TMP, "-user", account]).stdout == ""
+    assert host.exec(["find", "/srv/tmp", "-user", account]).stdout == ""
 
 
 # ── to whom ───────────────────────────────────────────────────────────────────────────────────
