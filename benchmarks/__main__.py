@@ -66,6 +66,11 @@ def _fleet(setting: Setting) -> Generator[str]:
             yield from _compared(cases, setting.runs)
 
 
+def _modules(setting: Setting) -> Generator[str]:
+    with ManyHosts(fleet.MOST) as many:
+        yield from _compared(fleet.modules(setting.programs, many), setting.runs)
+
+
 def _trips(setting: Setting) -> Generator[str]:
     return trips.tables(setting.programs, setting.directory, setting.runs)
 
@@ -81,6 +86,7 @@ def _journal(setting: Setting) -> Generator[str]:
 PARTS = {
     "startup": Part("Start-up", _startup),
     "fleet": Part("Over SSH", _fleet),
+    "modules": Part("Over SSH, Ansible's own modules", _modules),
     "trips": Part("Round trips", _trips),
     "scale": Part("Large inputs", _scale),
     "journal": Part("Journal", _journal),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import Case, Contender
@@ -16,9 +17,33 @@ if TYPE_CHECKING:
 COMMANDS = 10
 MOST = 100
 """Hosts that all contenders are given: with more, only quell and the bare scripts are compared."""
-MOST_MODULES = 50
-"""Likewise for Ansible's own modules, which take minutes."""
+MOST_MODULES = 10
+"""Likewise for Ansible's own modules, which take minutes; `modules` compares them with more."""
 CURVE = "-o KexAlgorithms=curve25519-sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One of Ansible's ways to run a command.
+
+    Args:
+        module: its name for it.
+        name: for the tables.
+        options: of ssh.
+        mitogen: whether mitogen takes the place of its own connections.
+    """
+
+    module: str
+    name: str
+    options: str = ""
+    mitogen: bool = False
+
+
+RAW = (Way("raw", "Ansible `raw`"), Way("raw", "Ansible `raw`, curve25519", CURVE))
+COMMAND = (
+    Way("command", "Ansible `command`"),
+    Way("command", "Ansible with mitogen `command`, curve25519", CURVE, mitogen=True),
+)
 
 
 def cases(programs: Programs, many: ManyHosts, counts: Sequence[int], away: str) -> Generator[Case]:
@@ -34,8 +59,18 @@ def cases(programs: Programs, many: ManyHosts, counts: Sequence[int], away: str)
         ]
         if count <= MOST:
             contenders.append(_pyinfra(programs, many, directory, hosts))
-            contenders += _ansible(programs, many, directory, hosts)
+            ways = (*RAW, *COMMAND) if count <= MOST_MODULES else RAW
+            contenders += _ansible(programs, many, directory, hosts, ways)
         yield Case(f"{COMMANDS} commands on {count} host{plural}{away}", tuple(contenders))
+
+
+def modules(programs: Programs, many: ManyHosts) -> Generator[Case]:
+    """Ansible's own modules on so many hosts that it takes minutes a round."""
+    hosts = many.addresses[:MOST]
+    chained, _ = quell(programs, many, many.directory, hosts)
+    shell, _ = paramiko(programs, many, many.directory, hosts)
+    ansible = _ansible(programs, many, many.directory, hosts, COMMAND)
+    yield Case(f"{COMMANDS} commands on {MOST} hosts", (chained, shell, *ansible))
 
 
 def quell(
@@ -64,7 +99,7 @@ def _probes(commands: int, *, chained: bool) -> str:
     for number in range(commands):
         lines += [
             f"  - name: Command {number}",
-            f"    command: {{argv: [echo, hello, '{number}'], probe: true}}",
+            f"    shell: {{script: echo hello {number}, probe: true}}",
             f"    register: said{number}",
         ]
         if chained and number:
@@ -119,7 +154,11 @@ def _pyinfra(
 
 
 def _ansible(
-    programs: Programs, many: ManyHosts, directory: Path, hosts: Sequence[str]
+    programs: Programs,
+    many: ManyHosts,
+    directory: Path,
+    hosts: Sequence[str],
+    ways: Sequence[Way],
 ) -> Iterator[Contender]:
     settings = directory / "ansible.cfg"
     settings.write_text(
@@ -129,26 +168,17 @@ def _ansible(
     )
     environment = {"ANSIBLE_CONFIG": str(settings), "ANSIBLE_HOME": str(directory / "ansible")}
     mitogen = {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": programs.mitogen()}
-    ways: list[tuple[str, str, str, dict[str, str]]] = [
-        ("raw", "", "Ansible `raw`", {}),
-        ("raw", CURVE, "Ansible `raw`, curve25519", {}),
-    ]
-    if len(hosts) <= MOST_MODULES:
-        ways += [
-            ("command", CURVE, "Ansible `command`, curve25519", {}),
-            ("command", CURVE, "Ansible with mitogen `command`, curve25519", mitogen),
-        ]
-    for module, options, name, strategy in ways:
-        known = f"-o UserKnownHostsFile={many.known_hosts} {options}"
-        stem = f"{module}-curve" if options else module
-        inventory, playbook = directory / f"{stem}.ini", directory / f"{module}.yml"
+    for way in ways:
+        known = f"-o UserKnownHostsFile={many.known_hosts} {way.options}"
+        stem = f"{way.module}-curve" if way.options else way.module
+        inventory, playbook = directory / f"{stem}.ini", directory / f"{way.module}.yml"
         inventory.write_text(_ini(many, hosts, known), encoding="utf-8")
-        tasks = [f"    - ansible.builtin.{module}: echo hello {n}\n" for n in range(COMMANDS)]
+        tasks = [f"    - ansible.builtin.{way.module}: echo hello {n}\n" for n in range(COMMANDS)]
         playbook.write_text(
             "".join(["- hosts: all\n  gather_facts: false\n  tasks:\n", *tasks]), encoding="utf-8"
         )
         command = programs.ansible("ansible-playbook", "-i", str(inventory), str(playbook))
-        yield Contender(name, command, {**environment, **strategy})
+        yield Contender(way.name, command, environment | (mitogen if way.mitogen else {}))
 
 
 def _ini(many: ManyHosts, hosts: Sequence[str], ssh_arguments: str = "") -> str:

@@ -336,8 +336,8 @@ def main(argv: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--hosts", type=int, default=8)
-    parser.add_argument("--workers", type=int, default=12)
+    parser.add_argument("--hosts", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=20)
     parser.add_argument("--pause", type=float, default=2.0, help="seconds between two faults")
     said = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="quell-soak-") as directory:
