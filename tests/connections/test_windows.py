@@ -303,9 +303,9 @@ def test_an_interrupt_ends_what_is_under_way(links: Links, windows: WindowsHost)
 
 
 def test_more_commands_at_once_than_there_are_sessions(win: Connection) -> None:
-    with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(lambda n: given(win, str(n))[0], range(32)))
-    assert found == [str(number) for number in range(32)]
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda n: given(win, str(n))[0], range(24)))
+    assert found == [str(number) for number in range(24)]
 
 
 def test_a_file_arrives_whole_and_comes_back(win: Connection, windows: WindowsHost) -> None:

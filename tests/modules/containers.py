@@ -26,8 +26,8 @@ HOLD = f"""exec busybox awk 'BEGIN {{
 @contextlib.contextmanager
 def container(host: Host, name: str, *options: str, script: str = SERVE) -> Iterator[str]:
     """A running container; gives its id."""
-    made = host.docker("run", "-d", "--name", name, *options, IMAGE, "sh", "-c", script)
     try:
+        made = host.docker("run", "-d", "--name", name, *options, IMAGE, "sh", "-c", script)
         yield made.stdout.strip()
     finally:
         host.docker("rm", "-f", name)

@@ -157,7 +157,9 @@ def test_one_whose_process_ran_out_of_memory(docker_host: Host, engine: Engine) 
 
 def test_one_that_was_ended_for_want_of_memory(docker_host: Host, engine: Engine) -> None:
     limit = ["-m", "16m", "--memory-swap", "16m"]
-    with container(docker_host, "backend", *limit, script=f"exec {HOG}"):
+    # The engine hears of it from a watcher of its own, which begins and tells a little later.
+    with container(docker_host, "backend", *limit, script=f"sleep 0.5; exec {HOG}"):
+        until(lambda: state(docker_host, "backend")["OOMKilled"])
         until(lambda: not state(docker_host, "backend")["Running"])
         outcome = look(engine)
     assert outcome.seen["oom_killed"]

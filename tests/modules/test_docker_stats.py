@@ -76,6 +76,11 @@ def test_the_limit_of_one_without_is_the_hosts(docker_host: Host, engine: Engine
     assert backend["pids_limit"] is None
 
 
+def measured(outcome: Any) -> bool:
+    """Whether the engine knew the processor time of each."""
+    return all(one["cpu_percent"] is not None for one in outcome.seen["containers"].values())
+
+
 def test_processors_are_measured_when_asked(docker_host: Host, engine: Engine) -> None:
     with (
         container(docker_host, "backend", "--cpus", "0.2", script=SPIN),
@@ -83,6 +88,8 @@ def test_processors_are_measured_when_asked(docker_host: Host, engine: Engine) -
     ):
         unasked = look(engine, "backend", "idle")
         outcome = look(engine, "backend", "idle", cpu=True)
+        while not measured(outcome):  # a busy engine may have none of a container yet
+            outcome = look(engine, "backend", "idle", cpu=True)
     assert unasked.seen["cpu_percent"] is None
     backend, idle = (outcome.seen["containers"][name] for name in ("backend", "idle"))
     # It may use a fifth of a processor; on a busy machine it gets less, and never more.
@@ -124,11 +131,12 @@ def test_a_named_one_that_does_not_run(docker_host: Host, engine: Engine) -> Non
 
 
 def test_one_that_is_nearly_full(docker_host: Host, engine: Engine) -> None:
-    script = f"sleep 1000 & sleep 1000 & sleep 1000 & {SPIN}"
-    with container(docker_host, "backend", "--pids-limit", "4", script=script):
-        until(lambda: look(engine, "backend").seen["containers"]["backend"]["pids"] == 4)
+    # What starts a container has some ten threads, and they count against its limit.
+    script = "i=1; while [ $i -lt 40 ]; do sleep 1000 & i=$((i + 1)); done; wait"
+    with container(docker_host, "backend", "--pids-limit", "40", script=script):
+        until(lambda: look(engine, "backend").seen["containers"]["backend"]["pids"] == 40)
         outcome = look(engine, "backend")
-    assert outcome.finding == "backend has 4 of 4 processes"
+    assert outcome.finding == "backend has 40 of 40 processes"
 
 
 def test_looking_changes_nothing(docker_host: Host, engine: Engine) -> None:
