@@ -40,23 +40,39 @@ def said(
 ) -> tuple[list[str], str]:
     """What the loop says to commands one after the other: its stdout by lines, its stderr."""
     orders = [loop.order(command, f"=m{n}") for n, command in enumerate(commands)]
+    while True:
+        before = newest()
+        pid, out, err = heard(sh, b"".join(orders) + extra, sockets=sockets)
+        if newest() >= before:
+            break
+        # Process ids have begun anew, and a loop takes no risk then.
+    marked, ready, *lines = out.decode().splitlines(keepends=True)
+    assert marked == f"{MARKER} {pid}\n"
+    assert ready.encode() == loop.READY
+    assert err.decode().startswith(marked)
+    return lines, err.decode().removeprefix(marked)
+
+
+def newest() -> int:
+    """The process id that the kernel gave last."""
+    return int(Path("/proc/loadavg").read_text().split()[-1])
+
+
+def heard(sh: Path, orders: bytes, *, sockets: bool) -> tuple[int, bytes, bytes]:
+    """The loop's process id, and all that it says."""
     (out_end, outs), (err_end, errs) = (_ends(sockets=sockets) for _ in range(2))
     with subprocess.Popen([sh, "-s", MARKER], stdin=PIPE, stdout=outs, stderr=errs) as process:
         os.close(outs)
         os.close(errs)
         assert process.stdin
-        process.stdin.write(program(sh) + b"".join(orders) + extra)
+        process.stdin.write(program(sh) + orders)
         process.stdin.close()
         process.wait(60)
     # Not up to their ends: what a command left behind may hold them open.
     out, err = os.read(out_end, 65536), os.read(err_end, 65536)
     os.close(out_end)
     os.close(err_end)
-    marked, ready, *lines = out.decode().splitlines(keepends=True)
-    assert marked == f"{MARKER} {process.pid}\n"
-    assert ready.encode() == loop.READY
-    assert err.decode().startswith(marked)
-    return lines, err.decode().removeprefix(marked)
+    return process.pid, out, err
 
 
 def program(sh: Path) -> bytes:
