@@ -46,8 +46,19 @@ logging.getLogger(_LOGGER).setLevel(logging.CRITICAL + 1)
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 """Preferred: they need no MAC, which paramiko compares byte by byte."""
 
+_QUANTUM_PROOF = ("mlkem", "sntrup")
+_KEX = "ecdh-sha2-nistp256"
+"""Preferred next: it is OpenSSL's arithmetic. OpenSSH's own for curve25519 takes a host that is in
+trouble a fifth more CPU for each login.
+"""
+
 _WINDOW = 4 * 1024 * 1024
 _PACKET = 32 * 1024
+
+
+def _rank(kex: str) -> int:
+    """A key exchange's place; those of one rank keep paramiko's order."""
+    return 0 if kex.startswith(_QUANTUM_PROOF) else 1 if kex == _KEX else 2
 
 
 class OpenRefused(Exception):
@@ -99,6 +110,7 @@ class Link(_Living):
         super().__init__(sock, default_window_size=_WINDOW, default_max_packet_size=_PACKET)
         options = self.get_security_options()
         options.ciphers = (*_CIPHERS, *(c for c in options.ciphers if c not in _CIPHERS))
+        options.kex = sorted(options.kex, key=_rank)
         self.set_log_channel(_LOGGER)
         self._refused: dict[int, OpenRefused] = {}
         self._late: dict[int, paramiko.Channel] = {}

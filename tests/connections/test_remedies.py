@@ -16,13 +16,13 @@ from engine.connections.handshake import connect
 from engine.connections.links import Links
 from engine.connections.quicksocket import QuickSocket
 from engine.connections.ssh import SshConnection
+from engine.connections.transport import Link
 from engine.errors import DeadlineExceeded, DialRefused
 from tests.connections.helpers import Resources, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from engine.connections.transport import Link
     from tests.connections.helpers import Server
     from tests.lab.lab import Lab
 
@@ -169,6 +169,28 @@ def test_a_connect_leaves_one_thread(lab: Lab) -> None:
 def test_the_link_needs_no_mac(link: Link) -> None:
     assert link.get_security_options().ciphers[0] == "aes128-gcm@openssh.com"
     assert "aes128-gcm@openssh.com" in repr(link)
+
+
+def test_a_quantum_computer_does_not_help_where_the_server_can_see_to_it(link: Link) -> None:
+    first, second, *_ = link.get_security_options().kex
+    assert (first, second) == ("mlkem768x25519-sha256", "ecdh-sha2-nistp256")
+
+
+@pytest.mark.parametrize(
+    ("port", "offered", "agreed"),
+    [
+        (2357, "curve25519-sha256@libssh.org,ecdh-sha2-nistp256", "ecdh-sha2-nistp256"),
+        (2358, "curve25519-sha256@libssh.org", "curve25519-sha256@libssh.org"),
+    ],
+)
+def test_keys_are_agreed_on_by_what_costs_the_host_least(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, port: int, offered: str, agreed: str
+) -> None:
+    log: list[str] = []
+    monkeypatch.setattr(Link, "_log", lambda *said: log.append(said[-1]))
+    lab.h1.sshd(port, {"KexAlgorithms": offered})
+    connect(settings_for(lab.h1, ansible_port=port), Credentials()).close()
+    assert f"Kex: {agreed}" in log
 
 
 def test_a_unix_socket_is_dialled_by_its_path(one_link: Connection, ssh_server: Server) -> None:
