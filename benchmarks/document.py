@@ -19,8 +19,9 @@ HEAD = """\
 
 What quell costs, and what the same work costs elsewhere. `make bench` measures all of it and
 writes this page; `make bench BENCH=startup` measures one part. Each part was measured in one
-sitting on one machine, the contenders in turn; figures are medians. Machines differ: the ratios
-say more than the seconds.
+sitting on one machine, the contenders in turn, and those that take less than a twentieth of the
+slowest's time several times each turn; figures are medians. Machines differ: the ratios say more
+than the seconds.
 
 - **wall**: seconds until the command ends. **CPU**: seconds of processor time that the command and
   all that it starts use, on every core; the SSH server's are not counted.

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 WATCH = Path(__file__).parent / "scripts" / "watch.py"
+
+_SHARE = 20
+"""In each round, no contender runs for less than this part of the time of the slowest."""
 
 
 class ContenderFailed(Exception):
@@ -58,7 +61,9 @@ def measure(case: Case, runs: int) -> dict[str, Cost]:
     """Each contender's medians.
 
     They run in turn, each round in another order, so that what else the machine does hits all
-    alike. A first round warms caches and is where memory is looked at; it is not timed.
+    alike. A first round warms caches and is where memory is looked at; it is not timed. One run
+    says little beside one that takes a hundred times as long, and comes to caches that the long
+    one has filled with its own: who is quick runs several times a round.
 
     Args:
         case: the work and who does it.
@@ -67,16 +72,17 @@ def measure(case: Case, runs: int) -> dict[str, Cost]:
     Raises:
         ContenderFailed: one of them ended with another status than 0.
     """
-    memory = {each.name: _cost(each, memory=True).memory for each in case.contenders}
+    first = {each.name: _cost(each, memory=True) for each in case.contenders}
+    least = max(cost.wall for cost in first.values()) / _SHARE
     costs: dict[str, list[Cost]] = {each.name: [] for each in case.contenders}
     for turn in range(runs):
         for contender in _rotated(case.contenders, turn):
-            costs[contender.name].append(_cost(contender, memory=False))
+            costs[contender.name] += _costs(contender, least)
     return {
         name: Cost(
             wall=statistics.median(cost.wall for cost in rounds),
             cpu=statistics.median(cost.cpu for cost in rounds),
-            memory=memory[name],
+            memory=first[name].memory,
         )
         for name, rounds in costs.items()
     }
@@ -85,6 +91,15 @@ def measure(case: Case, runs: int) -> dict[str, Cost]:
 def _rotated(contenders: Sequence[Contender], by: int) -> Sequence[Contender]:
     start = by % len(contenders)
     return [*contenders[start:], *contenders[:start]]
+
+
+def _costs(contender: Contender, least: float) -> Iterator[Cost]:
+    """Run it once, and again until that has taken so many seconds."""
+    taken = 0.0
+    while taken <= least:
+        cost = _cost(contender, memory=False)
+        taken += cost.wall
+        yield cost
 
 
 def _cost(contender: Contender, *, memory: bool) -> Cost:
