@@ -18,10 +18,10 @@ HEAD = """\
 # Benchmarks
 
 What quell costs, and what the same work costs elsewhere. `make bench` measures all of it and
-writes this page; `make bench BENCH=startup` measures one part. Each part was measured in one
-sitting on one machine, the contenders in turn, and those that take less than a twentieth of the
-slowest's time several times each turn; figures are medians. Machines differ: the ratios say more
-than the seconds.
+writes this page; `make bench BENCH=startup` measures one part. Each table was measured in one
+sitting on one machine, the contenders in an order that differs from round to round, and those that
+take less than an eighth of the slowest's time several times a round; figures are medians. Machines
+differ: the ratios say more than the seconds.
 
 - **wall**: seconds until the command ends. **CPU**: seconds of processor time that the command and
   all that it starts use, on every core; the SSH server's are not counted.

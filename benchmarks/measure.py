@@ -10,14 +10,15 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 WATCH = Path(__file__).parent / "scripts" / "watch.py"
 
-_SHARE = 20
+_SHARE = 8
 """In each round, no contender runs for less than this part of the time of the slowest."""
 
 
@@ -61,9 +62,10 @@ def measure(case: Case, runs: int) -> dict[str, Cost]:
     """Each contender's medians.
 
     They run in turn, each round in another order, so that what else the machine does hits all
-    alike. A first round warms caches and is where memory is looked at; it is not timed. One run
-    says little beside one that takes a hundred times as long, and comes to caches that the long
-    one has filled with its own: who is quick runs several times a round.
+    alike, and nobody always comes after the heaviest. A first round warms caches and is where
+    memory is looked at; it is not timed. One run says little beside one that takes a hundred times
+    as long, and comes to caches that the long one has filled: who is quick runs several times a
+    round.
 
     Args:
         case: the work and who does it.
@@ -75,8 +77,10 @@ def measure(case: Case, runs: int) -> dict[str, Cost]:
     first = {each.name: _cost(each, memory=True) for each in case.contenders}
     least = max(cost.wall for cost in first.values()) / _SHARE
     costs: dict[str, list[Cost]] = {each.name: [] for each in case.contenders}
+    order = list(case.contenders)
     for turn in range(runs):
-        for contender in _rotated(case.contenders, turn):
+        Random(turn).shuffle(order)  # noqa: S311  # the same orders each time
+        for contender in order:
             costs[contender.name] += _costs(contender, least)
     return {
         name: Cost(
@@ -86,11 +90,6 @@ def measure(case: Case, runs: int) -> dict[str, Cost]:
         )
         for name, rounds in costs.items()
     }
-
-
-def _rotated(contenders: Sequence[Contender], by: int) -> Sequence[Contender]:
-    start = by % len(contenders)
-    return [*contenders[start:], *contenders[:start]]
 
 
 def _costs(contender: Contender, least: float) -> Iterator[Cost]:
