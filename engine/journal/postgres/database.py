@@ -62,7 +62,13 @@ def _version(transaction: PostgresTransaction, address: Address) -> int:
         )
     if not ours:
         return 0
-    [(version,)] = transaction.rows("SELECT version FROM journal")
+    # A commit is seen a moment before this connection hears of new schemas: until then it would
+    # look for tables where it did when there were none. A path that is written in another way is
+    # looked up anew.
+    [(version, _)] = transaction.rows(
+        f"SELECT version, set_config('search_path', :path, false) FROM {NAME}.journal",  # noqa: S608
+        path=f"{NAME},pg_catalog",
+    )
     if version > VERSION:
         raise JournalError(
             f"journal {address.shown} was written by a newer quell (its schema is {version}, this"
