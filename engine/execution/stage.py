@@ -105,9 +105,7 @@ class Stage:
 
         def expand(task: Task, host: str) -> tuple[list[Lane], list[Outcome]]:
             mode: Mode = "probe" if task.kind == "probe" else "apply"
-            extra = (extras or {}).get(host)
-            orders, settled = self.expand(phase, task, host, mode, extra)
-            return self._lanes(task, orders), settled
+            return self._in_lanes(phase, task, host, mode, (extras or {}).get(host))
 
         return self._marched([tasks], hosts, expand)
 
@@ -128,10 +126,7 @@ class Stage:
         """
 
         def expand(task: Task, host: str) -> tuple[list[Lane], list[Outcome]]:
-            if not goes_on():
-                return [], []
-            orders, settled = self.expand(phase, task, host, "probe")
-            return self._lanes(task, orders), settled
+            return self._in_lanes(phase, task, host, "probe") if goes_on() else ([], [])
 
         return self._marched(waves, hosts, expand)
 
@@ -143,17 +138,21 @@ class Stage:
 
         def expand(task: Task, host: str) -> tuple[list[Lane], list[Outcome]]:
             again = structs.replace(task, id=f"severity.{task.id}")
-            orders, settled = self.expand("severity", again, host, "probe")
-            return self._lanes(task, orders), settled
+            return self._in_lanes("severity", again, host, "probe")
 
         self._marched(waves, None, expand)
 
-    @staticmethod
-    def _lanes(task: Task, orders: list[Order]) -> list[Lane]:
-        """A loop's items run side by side: they are probes, or records that may be repeated."""
-        if task.text.loop_control.pause:
-            return [tuple(orders)] if orders else []
-        return [(order,) for order in orders]
+    def _in_lanes(
+        self, phase: PhaseName, task: Task, host: str, mode: Mode, extra: Extra | None = None
+    ) -> tuple[list[Lane], list[Outcome]]:
+        """As `expand`; a loop's items run side by side, unless it pauses between them.
+
+        They are probes, or records that may be repeated.
+        """
+        orders, settled = self.expand(phase, task, host, mode, extra)
+        if orders and task.text.loop_control.pause:
+            return [tuple(orders)], settled
+        return [(order,) for order in orders], settled
 
     def _marched(
         self, waves: Sequence[Sequence[Task]], hosts: Collection[str] | None, expand: Expand
